@@ -1,0 +1,202 @@
+"""Recipes of the surface-energy references.
+
+γ = (E_slab − n·E_bulk) / 2A of symmetric, stoichiometric, non-polar slabs, where the bulk is the
+oriented bulk cell with the same in-plane lattice, in-plane mesh and cutoff as the slab.
+Lattice constants come from an equation of state (cubic) or a relaxation of the cell (hexagonal).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from uipbench.reference.engine import DftEngine, DftStructure, with_mesh
+from uipbench.reference.recipe import ReferenceCase, case_file
+from uipbench.reference.settings import DftSettings, kpoint_mesh
+from uipbench.reference_data.surface_energy.slabs import (
+    MATERIALS,
+    Material,
+    build_slab,
+    primitive_cell,
+)
+from uipbench.reference_data.surface_energy.published import annotate
+from uipbench.units import J_PER_M2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase import Atoms
+
+FMAX_EV_PER_A = 0.02
+RECIPE = "reference_data/surface_energy/recipes.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceRecipe:
+    """One facet of one material.
+
+    Attributes:
+        material: Key of ``MATERIALS``.
+        miller_index: Miller indices with respect to the conventional cell.
+        tier: ``quick`` cases are relaxed by default when a model is scored.
+        termination: Which of the symmetric, stoichiometric cuts, by position along the normal.
+        min_thickness: Least distance of the outermost atomic planes in Å.
+        vacuum: Vacuum in Å.
+        cutoff_factor: Multiplies the material's cutoff (convergence tests).
+        kpoint_factor: Multiplies the material's k-point length (convergence tests).
+    """
+
+    material: str
+    miller_index: tuple[int, int, int]
+    tier: Literal["quick", "full"] = "full"
+    termination: int = 0
+    min_thickness: float = 10.0
+    vacuum: float = 13.0
+    cutoff_factor: float = 1.0
+    kpoint_factor: float = 1.0
+    comment: str = field(default="")
+
+    @property
+    def id(self) -> str:
+        """Such as ``al_111``."""
+        h, k, l = self.miller_index  # noqa: E741 - the field's letters
+        return f"{self.material.lower()}_{h}{k}{l}"
+
+    @property
+    def title(self) -> str:
+        """Such as ``Al(111)``."""
+        h, k, l = self.miller_index  # noqa: E741
+        return f"{self.material}({h}{k}{l})"
+
+    def _settings(self, atoms: Atoms, *, slab: bool) -> DftSettings:
+        m = MATERIALS[self.material]
+        mesh = kpoint_mesh(atoms, m.kpoint_length * self.kpoint_factor, slab=slab)
+        return DftSettings(
+            cutoff_ev=m.cutoff_ev * self.cutoff_factor,
+            kpts=mesh,
+            smearing_ev=m.smearing_ev,
+            spin_polarised=m.magmom != 0.0,
+        )
+
+    def lattice(self, engine: DftEngine) -> dict[str, float]:
+        """DFT lattice constants (Å) and bulk modulus, at the material's own cutoff and mesh."""
+        m = MATERIALS[self.material]
+        cell = primitive_cell(m)
+        plain = replace(self, cutoff_factor=1.0, kpoint_factor=1.0)
+        settings = plain._settings(cell, slab=False)  # noqa: SLF001 - same class
+        if m.cubic:
+            state = engine.equation_of_state(cell, settings)
+            return {
+                "lattice_constant_a": m.a * (1 + state.strain),
+                "bulk_modulus_gpa": state.bulk_modulus_gpa,
+            }
+        fine = replace(settings, cutoff_ev=max(700.0, settings.cutoff_ev))
+        a, _, c = engine.relax_cell(cell, fine, fmax=0.005).atoms.cell.lengths()
+        return {"lattice_constant_a": float(a), "lattice_constant_c": float(c)}
+
+    def structures(self, lattice: dict[str, float]) -> tuple[Atoms, Atoms]:
+        """Oriented bulk and unrelaxed slab at the DFT lattice constants."""
+        material = MATERIALS[self.material].with_lattice(
+            lattice["lattice_constant_a"], lattice.get("lattice_constant_c")
+        )
+        return build_slab(
+            material, self.miller_index, self.termination, self.min_thickness, self.vacuum
+        )
+
+    def unrelaxed(self, engine: DftEngine, lattice: dict[str, float]) -> dict[str, DftStructure]:
+        """Oriented bulk and unrelaxed slab, same in-plane mesh."""
+        bulk, slab = self.structures(lattice)
+        settings = self._settings(slab, slab=True)
+        mesh = (*settings.kpts[:2], self._settings(bulk, slab=False).kpts[2])
+        return {
+            "bulk": engine.single_point(bulk, with_mesh(settings, mesh)),
+            "slab_unrelaxed": engine.single_point(slab, settings),
+        }
+
+    def compute(self, engine: DftEngine) -> ReferenceCase:
+        """Equation of state, oriented bulk, unrelaxed and relaxed slab."""
+        before = engine.seconds
+        lattice = self.lattice(engine)
+        found = self.unrelaxed(engine, lattice)
+        start = found["slab_unrelaxed"]
+        found["slab"] = engine.relax_positions(start.atoms, start.settings, fmax=FMAX_EV_PER_A)
+        values = {
+            "surface_energy": surface_energy(found["bulk"], found["slab"]),
+            "surface_energy_unrelaxed": surface_energy(found["bulk"], start),
+        }
+        file = case_file(
+            found,
+            cpu_seconds=engine.seconds - before,
+            task="surface_energy",
+            id=self.id,
+            title=self.title,
+            material=self.material,
+            chemistry=MATERIALS[self.material].chemistry,
+            tier=self.tier,
+            protocols=["fixed", "relaxed"],
+            references={k: {"value": v, "unit": "J/m^2"} for k, v in values.items()},
+            tags={"miller_index": list(self.miller_index), "termination": self.termination},
+            details=lattice | geometry(found),
+            published=[],
+            recipe=f"{RECIPE}:{self.id}",
+            comment=self.comment,
+        )
+        return ReferenceCase(annotate(file), found)
+
+
+def surface_energy(bulk: DftStructure, slab: DftStructure) -> float:
+    """γ in J/m² from DFT energies."""
+    n = len(slab.atoms) / len(bulk.atoms)
+    area = np.linalg.norm(np.cross(slab.atoms.cell[0], slab.atoms.cell[1]))
+    return float((slab.evaluation.energy - n * bulk.evaluation.energy) / (2 * area) * J_PER_M2)
+
+
+def geometry(found: dict[str, DftStructure]) -> dict[str, float]:
+    """Area, thickness, vacuum and residual force of the relaxed slab."""
+    slab = found["slab"].atoms
+    thickness = float(np.ptp(slab.positions[:, 2]))
+    area = float(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))
+    return {
+        "area_a2": area,
+        "thickness_a": thickness,
+        "vacuum_a": float(slab.cell[2, 2]) - thickness,
+        "residual_force_ev_per_a": found["slab"].max_force,
+        "relaxation_fmax_ev_per_a": FMAX_EV_PER_A,
+    }
+
+
+def _facets(tier: Literal["quick", "full"], *names: str) -> list[SurfaceRecipe]:
+    recipes = []
+    for name in names:
+        material, digits = name.split()
+        h, k, l = (int(d) for d in digits)  # noqa: E741
+        recipes.append(SurfaceRecipe(material=material, miller_index=(h, k, l), tier=tier))
+    return recipes
+
+
+def recipes() -> Sequence[SurfaceRecipe]:
+    """All cases, in the order of the queue: neighbours are of different materials."""
+    return [
+        *_facets("quick", "Al 111", "Li 100", "LiCl 100", "Al 100", "Li 110", "LiF 100"),
+        *_facets("quick", "MgO 100", "Cu 111", "Li2O 111", "Ag 111"),
+        *_facets("full", "Al 110", "NaCl 100"),
+        *_facets("quick", "Cu 100", "Na 110"),
+        *_facets("full", "Ag 100", "Na 100", "LiBr 100", "Li 111", "Cu 110", "Ag 110", "LiCl 110"),
+        *_facets("full", "NaCl 110", "Mg 001", "LiF 110", "Si 111", "Li2S 111", "Li2O 110"),
+        *_facets("full", "NaF 100", "Na 111", "Si 110", "LiBr 110", "Li2S 110", "Li 210"),
+        *_facets("full", "LiI 100", "Ni 111", "MgO 110", "LiI 110", "Ni 100", "NaBr 100"),
+        *_facets("full", "Al 210", "Cu 210", "Li 211"),
+    ]
+
+
+def convergence_variants(recipe: SurfaceRecipe) -> dict[str, SurfaceRecipe]:
+    """The recipe with one setting at a time made finer."""
+    return {
+        "as used": recipe,
+        "cutoff x 1.3": replace(recipe, cutoff_factor=1.3),
+        "k-points x 1.5": replace(recipe, kpoint_factor=1.5),
+        "thickness + 6 A": replace(recipe, min_thickness=recipe.min_thickness + 6.0),
+        "vacuum + 5 A": replace(recipe, vacuum=recipe.vacuum + 5.0),
+    }

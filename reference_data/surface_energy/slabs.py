@@ -1,0 +1,226 @@
+"""Crystals of the surface-energy set and the slabs cut from them (pymatgen's SlabGenerator)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.build import make_supercell
+from ase.spacegroup import crystal
+
+from uipbench.errors import ReferenceEngineError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Basis = tuple[tuple[str, tuple[float, float, float]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """A crystal and the DFT settings that suit it.
+
+    Attributes:
+        spacegroup: International number.
+        basis: Symbol and fractional coordinates of the asymmetric unit.
+        a: Starting lattice constant in Å; the equation of state finds the DFT one.
+        c: Starting c in Å (hexagonal), else None.
+        chemistry: Class shown on the board.
+        cutoff_ev: Plane-wave cutoff in eV.
+        kpoint_length: n·a of the k-point mesh in Å.
+        smearing_ev: Fermi-Dirac width in eV.
+        magmom: Starting moment an atom in µB; not zero makes the case spin-polarised.
+    """
+
+    spacegroup: int
+    basis: Basis
+    a: float
+    chemistry: str
+    cutoff_ev: float
+    kpoint_length: float
+    smearing_ev: float
+    c: float | None = None
+    magmom: float = 0.0
+
+    @property
+    def cubic(self) -> bool:
+        """Whether one lattice constant says it all."""
+        return self.c is None
+
+    def with_lattice(self, a: float, c: float | None = None) -> Material:
+        """The same crystal with other lattice constants."""
+        return replace(self, a=a, c=c)
+
+    def conventional(self) -> Atoms:
+        """Conventional cell."""
+        lengths = [self.a, self.a, self.c or self.a]
+        angles = [90, 90, 90] if self.cubic else [90, 90, 120]
+        symbols = [symbol for symbol, _ in self.basis]
+        positions = [position for _, position in self.basis]
+        atoms = crystal(symbols, positions, spacegroup=self.spacegroup, cellpar=lengths + angles)
+        atoms.info.clear()
+        return atoms
+
+
+def _metal(spacegroup: int, symbol: str, a: float, cutoff: float, chemistry: str) -> Material:
+    return Material(
+        spacegroup=spacegroup,
+        basis=((symbol, (0.0, 0.0, 0.0)),),
+        a=a,
+        chemistry=chemistry,
+        cutoff_ev=cutoff,
+        kpoint_length=40.0,
+        smearing_ev=0.1,
+    )
+
+
+def _rocksalt(cation: str, anion: str, a: float, cutoff: float, chemistry: str) -> Material:
+    return Material(
+        spacegroup=225,
+        basis=((cation, (0.0, 0.0, 0.0)), (anion, (0.5, 0.5, 0.5))),
+        a=a,
+        chemistry=chemistry,
+        cutoff_ev=cutoff,
+        kpoint_length=25.0,
+        smearing_ev=0.01,
+    )
+
+
+def _antifluorite(anion: str, a: float, chemistry: str) -> Material:
+    return Material(
+        spacegroup=225,
+        basis=(("Li", (0.25, 0.25, 0.25)), (anion, (0.0, 0.0, 0.0))),
+        a=a,
+        chemistry=chemistry,
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        smearing_ev=0.01,
+    )
+
+
+MATERIALS = {
+    "Li": _metal(229, "Li", 3.44, 520.0, "bcc metal"),
+    "Na": _metal(229, "Na", 4.20, 520.0, "bcc metal"),
+    "Al": _metal(225, "Al", 4.04, 400.0, "fcc metal"),
+    "Cu": _metal(225, "Cu", 3.63, 520.0, "fcc metal"),
+    "Ag": _metal(225, "Ag", 4.15, 520.0, "fcc metal"),
+    "Ni": replace(_metal(225, "Ni", 3.52, 520.0, "fcc metal"), magmom=0.7),
+    "Mg": replace(
+        _metal(194, "Mg", 3.19, 520.0, "hcp metal"), c=5.18, basis=(("Mg", (1 / 3, 2 / 3, 0.25)),)
+    ),
+    "Si": Material(
+        spacegroup=227,
+        basis=(("Si", (0.0, 0.0, 0.0)),),
+        a=5.47,
+        chemistry="semiconductor",
+        cutoff_ev=400.0,
+        kpoint_length=40.0,
+        smearing_ev=0.05,
+    ),
+    "LiF": _rocksalt("Li", "F", 4.07, 520.0, "halide"),
+    "LiCl": _rocksalt("Li", "Cl", 5.15, 520.0, "halide"),
+    "LiBr": _rocksalt("Li", "Br", 5.51, 520.0, "halide"),
+    "LiI": _rocksalt("Li", "I", 6.03, 520.0, "halide"),
+    "NaF": _rocksalt("Na", "F", 4.70, 520.0, "halide"),
+    "NaCl": _rocksalt("Na", "Cl", 5.70, 520.0, "halide"),
+    "NaBr": _rocksalt("Na", "Br", 6.05, 520.0, "halide"),
+    "MgO": _rocksalt("Mg", "O", 4.26, 520.0, "oxide"),
+    "Li2O": _antifluorite("O", 4.64, "oxide"),
+    "Li2S": _antifluorite("S", 5.72, "sulfide"),
+}
+
+
+def primitive_cell(material: Material) -> Atoms:
+    """Primitive cell of the crystal, with starting moments."""
+    from pymatgen.io.ase import AseAtomsAdaptor  # noqa: PLC0415 - optional package
+
+    structure = AseAtomsAdaptor.get_structure(material.conventional()).get_primitive_structure()
+    return _with_moments(AseAtomsAdaptor.get_atoms(structure, msonable=False), material)
+
+
+def build_slab(
+    material: Material,
+    miller_index: tuple[int, int, int],
+    termination: int,
+    min_thickness: float,
+    vacuum: float,
+) -> tuple[Atoms, Atoms]:
+    """Oriented bulk cell and symmetric stoichiometric slab with the same in-plane lattice.
+
+    Args:
+        material: Crystal with its final lattice constants.
+        miller_index: With respect to the conventional cell.
+        termination: Which admissible cut, counted from the lowest shift.
+        min_thickness: Least distance between the outermost planes in Å.
+        vacuum: Vacuum in Å.
+
+    Raises:
+        ReferenceEngineError: No symmetric, non-polar, stoichiometric cut exists.
+    """
+    from pymatgen.core.surface import SlabGenerator  # noqa: PLC0415 - optional package
+    from pymatgen.io.ase import AseAtomsAdaptor  # noqa: PLC0415
+
+    structure = AseAtomsAdaptor.get_structure(material.conventional())
+    size = min_thickness
+    while True:
+        generator = SlabGenerator(
+            structure, miller_index, size, 15.0, primitive=True, max_normal_search=max(miller_index)
+        )
+        cuts = [s for s in generator.get_slabs() if s.is_symmetric() and not s.is_polar()]
+        cuts = [s for s in cuts if _same_composition(s)]
+        if not cuts:
+            msg = f"{structure.reduced_formula}{miller_index}: no symmetric non-polar slab"
+            raise ReferenceEngineError(msg)
+        cut = sorted(cuts, key=lambda s: s.shift)[termination]
+        slab = AseAtomsAdaptor.get_atoms(cut.get_orthogonal_c_slab(), msonable=False)
+        bulk = AseAtomsAdaptor.get_atoms(cut.oriented_unit_cell, msonable=False)
+        slab, bulk = reduce_in_plane(slab), reduce_in_plane(bulk)
+        _unwrap(slab)
+        if np.ptp(slab.positions[:, 2]) >= min_thickness - 1e-6:
+            break
+        size += 1.0
+    slab.center(vacuum=vacuum / 2, axis=2)
+    slab.pbc = bulk.pbc = True
+    return _with_moments(bulk, material), _with_moments(slab, material)
+
+
+def _same_composition(slab: object) -> bool:
+    bulk = slab.oriented_unit_cell.composition  # type: ignore[attr-defined]
+    return slab.composition.reduced_formula == bulk.reduced_formula  # type: ignore[attr-defined]
+
+
+def _unwrap(slab: Atoms) -> None:
+    """Put the vacuum at the cell's border."""
+    slab.wrap(eps=1e-6)
+    slab.info.clear()
+
+
+def _with_moments(atoms: Atoms, material: Material) -> Atoms:
+    plain = atoms.copy()
+    plain.info.clear()
+    for name in set(plain.arrays) - {"numbers", "positions"}:
+        del plain.arrays[name]
+    if material.magmom:
+        plain.set_initial_magnetic_moments([material.magmom] * len(plain))
+    return plain
+
+
+def reduce_in_plane(atoms: Atoms) -> Atoms:
+    """Choose the shortest in-plane lattice vectors (Gauss reduction); the third one stays."""
+    change = np.eye(3, dtype=int)
+    a, b = atoms.cell[0].copy(), atoms.cell[1].copy()
+    while True:
+        if a @ a > b @ b + 1e-9:
+            a, b = b, -a
+            change[[0, 1]] = change[[1, 0]]
+            change[1] *= -1
+        n = int(np.rint((a @ b) / (a @ a) - 1e-9))
+        if n == 0:
+            break
+        b = b - n * a
+        change[1] -= n * change[0]
+    reduced = make_supercell(atoms, change, wrap=True)
+    standard = reduced.copy()
+    standard.set_cell(reduced.cell.standard_form()[0], scale_atoms=True)
+    return standard

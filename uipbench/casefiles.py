@@ -1,0 +1,205 @@
+"""Format of a reference case on disk: ``<id>.json`` beside ``<id>.extxyz``, digests in ``lock.json``.
+
+The JSON holds what was derived (values, units, uncertainties, level of theory, sources), the
+extended-XYZ file every structure with its DFT energy, forces and moments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from uipbench.errors import ReferenceDataError
+
+SCHEMA_VERSION = 1
+LOCK_NAME = "lock.json"
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Quantity(_Strict):
+    """A reference value.
+
+    Attributes:
+        value: The value in ``unit``.
+        unit: Unit in plain ASCII, such as ``J/m^2``.
+        uncertainty: Estimated distance to the converged value of the same functional.
+    """
+
+    value: float
+    unit: str
+    uncertainty: float | None = Field(default=None, ge=0)
+
+
+class Published(_Strict):
+    """A value from the literature to compare with; never a reference itself."""
+
+    quantity: str
+    value: float
+    unit: str
+    doi: str
+    method: str
+    comment: str = ""
+
+
+class PawSet(_Strict):
+    """Projector-augmented-wave set of one element."""
+
+    name: str
+    valence_electrons: int
+    sha256: str
+
+
+class LevelOfTheory(_Strict):
+    """Machine-readable level of theory of a case.
+
+    Attributes:
+        xc: Exchange-correlation functional.
+        hubbard_u_ev: U in eV by element; empty without +U.
+        code: Code and version.
+        paw: Set by element.
+        cutoff_ev: Plane-wave cutoff in eV.
+        kpts: Mesh by role of the structure.
+        smearing: Kind and width in eV.
+        spin_polarised: Whether spin densities may differ.
+        dispersion: Name of a dispersion correction, or ``none``.
+    """
+
+    xc: str
+    hubbard_u_ev: dict[str, float]
+    code: str
+    paw: dict[str, PawSet]
+    cutoff_ev: Positive
+    kpts: dict[str, tuple[int, int, int]]
+    smearing: tuple[str, float]
+    spin_polarised: bool
+    dispersion: str
+
+
+class CaseFile(_Strict):
+    """Contents of ``<id>.json``."""
+
+    schema_version: Literal[1]
+    task: str
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=80)
+    title: str
+    material: str
+    elements: list[str]
+    chemistry: str
+    tier: Literal["quick", "full"]
+    protocols: list[Literal["fixed", "relaxed"]]
+    references: dict[str, Quantity]
+    roles: list[str]
+    tags: dict[str, str | int | float | list[int]]
+    details: dict[str, float]
+    theory: LevelOfTheory
+    published: list[Published]
+    recipe: str
+    cpu_seconds: float
+    licence: Literal["CC-BY-4.0"] = "CC-BY-4.0"
+    comment: str = ""
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_lock(folder: Path) -> dict[str, str]:
+    """Digest by file name of a reference folder.
+
+    Raises:
+        ReferenceDataError: The lock is missing or is not a JSON object of strings.
+    """
+    path = folder / LOCK_NAME
+    try:
+        lock = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        msg = f"{path}: not a readable JSON file ({error}); restore it from the release"
+        raise ReferenceDataError(msg) from error
+    if not isinstance(lock, dict) or not all(isinstance(v, str) for v in lock.values()):
+        msg = f"{path}: expected an object of file names and sha256 digests; restore it"
+        raise ReferenceDataError(msg)
+    return lock
+
+
+def case_digest(lock: dict[str, str], case_id: str) -> str:
+    """Digest of a case: of the digests of its two files."""
+    names = (f"{case_id}.json", f"{case_id}.extxyz")
+    return hashlib.sha256(" ".join(lock[name] for name in names).encode()).hexdigest()
+
+
+def read_verified(folder: Path, name: str, lock: dict[str, str]) -> bytes:
+    """Bytes of ``folder/name``, which must have the digest of the lock.
+
+    Raises:
+        ReferenceDataError: Missing, not in the lock, or with another digest.
+    """
+    path = folder / name
+    expected = lock.get(name)
+    if expected is None:
+        msg = f"{path}: not in {LOCK_NAME}; write reference files with 'uipbench reference compute'"
+        raise ReferenceDataError(msg)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror}); reinstall uipbench or restore the file"
+        raise ReferenceDataError(msg) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        msg = (
+            f"{path}: sha256 {found[:12]}… differs from {expected[:12]}… in {LOCK_NAME}; "
+            "the file is damaged or was edited: restore it"
+        )
+        raise ReferenceDataError(msg)
+    return content
+
+
+def parse_case_file(content: bytes, path: Path) -> CaseFile:
+    """Validate the JSON of a case.
+
+    Raises:
+        ReferenceDataError: Not JSON, or not of the schema; names the field.
+    """
+    try:
+        return CaseFile.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        msg = f"{path}: {where}: {first['msg']}; see docs/formats.md"
+        raise ReferenceDataError(msg) from error
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Write a text file so that it appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def write_case(folder: Path, file: CaseFile, extxyz: str) -> None:
+    """Write both files of a case and enter their digests into the lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(file.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    with FileLock(folder / ".lock"):
+        write_atomically(folder / f"{file.id}.extxyz", extxyz)
+        write_atomically(folder / f"{file.id}.json", text)
+        lock = read_lock(folder)
+        for name in (f"{file.id}.json", f"{file.id}.extxyz"):
+            lock[name] = sha256_of(folder / name)
+        dump: dict[str, Any] = dict(sorted(lock.items()))
+        write_atomically(folder / LOCK_NAME, json.dumps(dump, indent=1) + "\n")

@@ -1,0 +1,13 @@
+"""Folders outside the project: the cache (environments, DFT steps)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+
+def cache_folder() -> Path:
+    """``$UIPBENCH_CACHE``, or the platform's cache folder for uipbench."""
+    return Path(os.environ.get("UIPBENCH_CACHE", user_cache_path("uipbench")))

@@ -1,0 +1,166 @@
+"""The calculations that recipes are made of, every step kept in the step store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.eos import EquationOfState
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+
+from uipbench.errors import ReferenceEngineError
+from uipbench.reference.gpaw_calculator import StoredDft
+from uipbench.reference.steps import Evaluation, StepStore
+from uipbench.units import GPA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from uipbench.reference.settings import DftSettings
+
+EOS_STRAINS = (-0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03)
+"""Linear strains of the equation of state."""
+
+
+@dataclass(frozen=True, slots=True)
+class DftStructure:
+    """A structure with its DFT evaluation."""
+
+    atoms: Atoms
+    evaluation: Evaluation
+    settings: DftSettings
+
+    @property
+    def max_force(self) -> float:
+        """Largest force on an atom in eV/Å."""
+        return float(np.linalg.norm(self.evaluation.forces, axis=1).max())
+
+
+@dataclass(frozen=True, slots=True)
+class BulkState:
+    """Minimum of an equation of state.
+
+    Attributes:
+        atoms: The input structure, scaled to the equilibrium volume.
+        bulk_modulus_gpa: Bulk modulus in GPa.
+        strain: Linear strain from the input structure.
+    """
+
+    atoms: Atoms
+    bulk_modulus_gpa: float
+    strain: float
+
+
+class DftEngine:
+    """Runs the calculations of recipes.
+
+    Args:
+        work: Folder of the step store and of the codes' own output.
+        log: Called with one line of progress.
+    """
+
+    def __init__(self, work: Path, log: Callable[[str], None] = print) -> None:
+        self._store = StepStore(work / "steps")
+        self._logs = work / "output"
+        self._log = log
+        self.seconds = 0.0
+
+    def single_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
+        """Energy, forces (and moments) of one structure."""
+        calculator = StoredDft(settings, self._store, self._logs)
+        evaluation = calculator.evaluate(atoms)
+        self.seconds += evaluation.seconds
+        self._log(f"{atoms.get_chemical_formula()} E = {evaluation.energy:.4f} eV")
+        return DftStructure(atoms.copy(), evaluation, settings)
+
+    def relax_positions(
+        self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
+    ) -> DftStructure:
+        """Relax atomic positions in the fixed cell until no force exceeds ``fmax`` eV/Å.
+
+        Raises:
+            ReferenceEngineError: Not converged within ``max_steps``.
+        """
+        moving = atoms.copy()
+        calculator = StoredDft(settings, self._store, self._logs)
+        moving.calc = calculator
+        self._run(BFGS(moving, logfile=None), moving, fmax, max_steps)
+        evaluation = calculator.evaluate(moving)
+        self.seconds += calculator.seconds
+        moving.calc = None
+        return DftStructure(moving, evaluation, settings)
+
+    def relax_cell(
+        self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
+    ) -> DftStructure:
+        """Relax cell and positions; the cutoff should be high enough for the stress.
+
+        Raises:
+            ReferenceEngineError: Not converged within ``max_steps``.
+        """
+        moving = atoms.copy()
+        calculator = StoredDft(settings, self._store, self._logs)
+        moving.calc = calculator
+        self._run(BFGS(FrechetCellFilter(moving), logfile=None), moving, fmax, max_steps)
+        evaluation = calculator.evaluate(moving, stress=True)
+        self.seconds += calculator.seconds
+        moving.calc = None
+        return DftStructure(moving, evaluation, settings)
+
+    def _run(self, optimiser: BFGS, atoms: Atoms, fmax: float, max_steps: int) -> None:
+        def report() -> None:
+            force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+            energy = atoms.get_potential_energy()
+            formula = atoms.get_chemical_formula()
+            self._log(f"{formula} step {optimiser.nsteps} E = {energy:.4f} eV fmax = {force:.3f}")
+
+        optimiser.attach(report)
+        if not optimiser.run(fmax=fmax, steps=max_steps):
+            msg = f"{atoms.get_chemical_formula()}: not relaxed to {fmax} eV/Å in {max_steps} steps"
+            raise ReferenceEngineError(msg)
+
+    def equation_of_state(self, atoms: Atoms, settings: DftSettings) -> BulkState:
+        """Equilibrium volume by a Birch-Murnaghan fit; for crystals without internal freedom.
+
+        Seven linear strains of up to ±3 % around the input; moved and repeated when the minimum
+        lies outside.
+
+        Raises:
+            ReferenceEngineError: The minimum was not bracketed after four moves.
+        """
+        start = atoms.copy()
+        shift = 0.0
+        for _ in range(4):
+            volumes, energies = self._energy_curve(start, settings, shift)
+            best = int(np.argmin(energies))
+            if 0 < best < len(energies) - 1:
+                volume, _, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit()
+                strain = (volume / start.get_volume()) ** (1 / 3) - 1
+                return BulkState(scaled(start, strain), float(modulus * GPA), float(strain))
+            shift += 0.04 if best else -0.04
+        msg = f"{atoms.get_chemical_formula()}: no minimum of the equation of state found"
+        raise ReferenceEngineError(msg)
+
+    def _energy_curve(
+        self, atoms: Atoms, settings: DftSettings, shift: float
+    ) -> tuple[list[float], list[float]]:
+        structures = [scaled(atoms, shift + strain) for strain in EOS_STRAINS]
+        energies = [self.single_point(s, settings).evaluation.energy for s in structures]
+        return [s.get_volume() for s in structures], energies
+
+
+def scaled(atoms: Atoms, strain: float) -> Atoms:
+    """Copy with every length multiplied by 1 + ``strain``."""
+    copy = atoms.copy()
+    copy.set_cell(atoms.cell[:] * (1 + strain), scale_atoms=True)
+    return copy
+
+
+def with_mesh(settings: DftSettings, kpts: tuple[int, int, int]) -> DftSettings:
+    """The same settings with another k-point mesh."""
+    return replace(settings, kpts=kpts)

@@ -1,0 +1,152 @@
+"""GPAW behind the step store, as an ASE calculator."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+
+from uipbench.errors import ReferenceEngineError
+from uipbench.reference.settings import SETUPS
+from uipbench.reference.steps import Evaluation, StepStore, step_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase import Atoms
+
+    from uipbench.reference.settings import DftSettings
+
+PAW_FOLDER = Path(__file__).parent.parent / "reference_data" / "paw"
+REMEDY = "install it with: pip install 'uipbench[dft]' (see docs/references.md for the libraries)"
+
+
+def code_version() -> str:
+    """Name and version of the code and of its PAW sets.
+
+    Raises:
+        ReferenceEngineError: GPAW is not installed.
+    """
+    try:
+        versions = [f"{name} {importlib.metadata.version(name)}" for name in ("gpaw", "gpaw-data")]
+    except importlib.metadata.PackageNotFoundError as error:
+        msg = f"DFT references need {error.name}, which is not installed; {REMEDY}"
+        raise ReferenceEngineError(msg) from error
+    return ", ".join(versions)
+
+
+@cache
+def paw_sets(elements: tuple[str, ...], xc: str) -> dict[str, dict[str, Any]]:
+    """Name, valence electrons and sha256 of the PAW set of each element."""
+    from gpaw.setup_data import SetupData, search_for_file  # noqa: PLC0415 - optional package
+
+    _add_setup_path()
+    sets = {}
+    for element in elements:
+        kind = SETUPS.get(element, "paw")
+        name = f"{element}.{xc}" if kind == "paw" else f"{element}.{kind}.{xc}"
+        data = SetupData(element, xc, kind)
+        _, source = search_for_file(name)
+        digest = hashlib.sha256(source).hexdigest()
+        sets[element] = {"name": name, "valence_electrons": int(data.Nv), "sha256": digest}
+    return sets
+
+
+def _add_setup_path() -> None:
+    from gpaw import setup_paths  # noqa: PLC0415
+
+    if str(PAW_FOLDER) not in setup_paths:
+        setup_paths.insert(0, str(PAW_FOLDER))
+
+
+class StoredDft(Calculator):
+    """ASE calculator that reads finished steps from a store and computes the others with GPAW.
+
+    GPAW's wave functions are kept from one step to the next.
+    """
+
+    implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress", "magmoms"]
+
+    def __init__(self, settings: DftSettings, store: StepStore, log_folder: Path) -> None:
+        super().__init__()
+        self._settings = settings
+        self._store = store
+        self._log_folder = log_folder
+        self._gpaw: Any = None
+        self.seconds = 0.0
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """ASE's hook; fills ``results``."""
+        super().calculate(atoms, properties, system_changes)
+        evaluation = self.evaluate(self.atoms, stress="stress" in properties)
+        self.seconds += evaluation.seconds
+        self.results = {"energy": evaluation.energy, "forces": evaluation.forces}
+        if evaluation.stress is not None:
+            self.results["stress"] = evaluation.stress
+        if evaluation.magmoms is not None:
+            self.results["magmoms"] = evaluation.magmoms
+
+    def evaluate(self, atoms: Atoms, *, stress: bool = False) -> Evaluation:
+        """The step from the store, computed first if it is not there."""
+        key = step_key(atoms, self._settings, code_version())
+        found = self._store.get(key)
+        if found is None or (stress and found.stress is None):
+            with self._store.lock(key):
+                found = self._store.get(key)
+                if found is None or (stress and found.stress is None):
+                    found = self._compute(atoms, key, stress=stress)
+                    self._store.put(key, found)
+        return found
+
+    def _compute(self, atoms: Atoms, key: str, *, stress: bool) -> Evaluation:
+        start = time.process_time()
+        if self._gpaw is None:
+            self._gpaw = self._make_gpaw(key)
+        bare = atoms.copy()
+        bare.calc = self._gpaw
+        energy = bare.get_potential_energy()
+        forces = bare.get_forces()
+        return Evaluation(
+            energy=float(energy),
+            forces=np.asarray(forces),
+            stress=np.asarray(bare.get_stress()) if stress else None,
+            magmoms=bare.get_magnetic_moments() if self._settings.spin_polarised else None,
+            seconds=time.process_time() - start,
+            code=code_version(),
+        )
+
+    def _make_gpaw(self, key: str) -> Any:  # noqa: ANN401 - GPAW has no types
+        from gpaw import GPAW, PW, FermiDirac  # noqa: PLC0415 - optional package
+
+        _add_setup_path()
+        s = self._settings
+        setups = dict(SETUPS)
+        for element, u in s.hubbard.items():
+            setups[element] = setups.get(element, "") + u
+        extra = {"poissonsolver": {"dipolelayer": "xy"}} if s.dipole_layer else {}
+        self._log_folder.mkdir(parents=True, exist_ok=True)
+        return GPAW(
+            mode=PW(s.cutoff_ev),
+            xc=s.xc,
+            kpts={"size": s.kpts, "gamma": True},
+            occupations=FermiDirac(s.smearing_ev),
+            setups=setups,
+            spinpol=s.spin_polarised,
+            charge=s.charge,
+            convergence=dict(s.scf),
+            symmetry={"tolerance": 1e-5},
+            maxiter=200,
+            txt=str(self._log_folder / f"{key}.txt"),
+            **extra,
+        )

@@ -1,0 +1,64 @@
+"""Settings of one DFT calculation, and what they say in a case's level of theory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ase import Atoms
+
+SETUPS: Mapping[str, str] = {"Li": "sv3"}
+"""Projector-augmented-wave sets that differ from GPAW's default."""
+
+Mesh = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DftSettings:
+    """What determines a plane-wave DFT energy, apart from the structure.
+
+    Attributes:
+        cutoff_ev: Plane-wave cutoff in eV.
+        kpts: Γ-centred Monkhorst-Pack mesh.
+        smearing_ev: Width of the Fermi-Dirac occupation in eV; energies are extrapolated to 0 K.
+        xc: Exchange-correlation functional.
+        spin_polarised: Whether spin-up and spin-down densities may differ.
+        hubbard: GPAW's +U string by element, such as ``":d,3.32,0"``.
+        charge: Charge of the cell in units of e, compensated by a uniform background.
+        dipole_layer: Dipole correction normal to the slab (asymmetric slabs).
+        scf: SCF limits: eV per valence electron, electrons per valence electron, eV² per state.
+    """
+
+    cutoff_ev: float
+    kpts: Mesh
+    smearing_ev: float
+    xc: str = "PBE"
+    spin_polarised: bool = False
+    hubbard: Mapping[str, str] = field(default_factory=dict)
+    charge: float = 0.0
+    dipole_layer: bool = False
+    scf: Mapping[str, float] = field(
+        default_factory=lambda: {"energy": 1e-4, "density": 1e-3, "eigenstates": 1e-5}
+    )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types, for keys and files."""
+        values = asdict(self)
+        values["kpts"] = list(self.kpts)
+        return values
+
+
+def kpoint_mesh(atoms: Atoms, length: float, *, slab: bool = False) -> Mesh:
+    """Smallest Γ-centred mesh whose supercell measures at least ``length`` Å along each axis.
+
+    Args:
+        atoms: Structure whose cell sets the mesh.
+        length: Target of n·a in Å for every lattice vector (k·a of ``docs/references.md``).
+        slab: One k-point along the third axis.
+    """
+    n1, n2, n3 = (max(1, math.ceil(length / a - 1e-6)) for a in atoms.cell.lengths())
+    return (n1, n2, 1 if slab else n3)

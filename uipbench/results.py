@@ -1,0 +1,194 @@
+"""The result file: one JSON a (model, task), validated whenever it is read or written.
+
+It holds every per-case prediction in both protocols and the provenance. Scores are not in it:
+they are recomputed from the records (:mod:`uipbench.metrics`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from uipbench.casefiles import write_atomically
+from uipbench.errors import ResultFileError
+from uipbench.outcome import Failed, Outcome, Predicted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=80)]
+Text = Annotated[str, Field(max_length=2000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CardRecord(_Strict):
+    """The model card, as it was when the model was run."""
+
+    name: Name
+    title: Text
+    family: Text
+    checkpoint: Text
+    licence: Text
+    training_data: Text
+    xc: Text
+    parameters: int | None
+    elements: list[str]
+    energy_convention: Text
+    citation: Text
+    url: Text
+
+
+class ModelRecord(_Strict):
+    """Which model made the predictions.
+
+    Attributes:
+        card: The model card.
+        weights_sha256: Digest of the weights file, or None for a model without one.
+        code_sha256: Digest of the model file's code without comments.
+        packages: Versions of the packages that the model file names.
+        own: Whether the model is a user's own file rather than a registry entry.
+    """
+
+    card: CardRecord
+    weights_sha256: str | None
+    code_sha256: str
+    packages: dict[str, str]
+    own: bool
+
+
+class RunSettings(_Strict):
+    """Options that change predictions."""
+
+    device: Text
+    dtype: Text
+
+
+class Provenance(_Strict):
+    """Where and with what a record was computed; does not decide whether it is stale."""
+
+    uipbench_version: str
+    commit: str | None
+    python: str
+    platform: str
+    processor: str
+    started: str
+
+
+class PredictedRecord(_Strict):
+    """A case with a number; fields as in :class:`uipbench.outcome.Predicted`."""
+
+    status: Literal["predicted"] = "predicted"
+    values: dict[str, float]
+    force_statistics: dict[str, dict[str, float]]
+    details: dict[str, float]
+    seconds: float
+    evaluations: int
+
+
+class FailedRecord(_Strict):
+    """A case without a number; fields as in :class:`uipbench.outcome.Failed`."""
+
+    status: Literal["failed"] = "failed"
+    kind: Name
+    message: Text
+    seconds: float
+    evaluations: int
+
+
+class CaseRecord(_Strict):
+    """Outcome of one case in one protocol.
+
+    Attributes:
+        case_id: Identifier of the case.
+        protocol: ``fixed`` or ``relaxed``.
+        key: Content key: model, packages, task version, case digest and settings.
+        outcome: The outcome.
+    """
+
+    case_id: Name
+    protocol: Literal["fixed", "relaxed"]
+    key: str
+    outcome: Annotated[PredictedRecord | FailedRecord, Field(discriminator="status")]
+
+    def as_outcome(self) -> Outcome:
+        """The outcome as the harness knows it."""
+        fields = self.outcome.model_dump(exclude={"status"})
+        kind = Predicted if isinstance(self.outcome, PredictedRecord) else Failed
+        return kind(**fields)
+
+
+class ResultFile(_Strict):
+    """Everything one model predicted in one task."""
+
+    schema_version: Literal[1]
+    task: Name
+    task_version: str
+    model: ModelRecord
+    settings: RunSettings
+    provenance: Provenance
+    records: list[CaseRecord]
+
+
+def outcome_record(outcome: Outcome) -> PredictedRecord | FailedRecord:
+    """The outcome as it is written to disk."""
+    fields = {name: getattr(outcome, name) for name in type(outcome).__slots__}
+    if isinstance(outcome, Predicted):
+        return PredictedRecord(**fields)
+    return FailedRecord(**fields | {"message": outcome.message[:2000]})
+
+
+def result_path(folder: Path, model: str, task: str) -> Path:
+    """``<folder>/<model>/<task>.json``."""
+    return folder / model / f"{task}.json"
+
+
+def read_result(path: Path) -> ResultFile:
+    """Read and validate one result file.
+
+    Raises:
+        ResultFileError: Unreadable, not JSON, or not of the schema; names the field.
+    """
+    try:
+        return ResultFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise ResultFileError(msg) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        msg = f"{path}: {where}: {first['msg']}; move the file away and score again"
+        raise ResultFileError(msg) from error
+
+
+def write_result(path: Path, result: ResultFile) -> None:
+    """Write one result file so that it appears whole or not at all, records sorted.
+
+    Raises:
+        ResultFileError: The folder cannot be written or the disk is full.
+    """
+    records = sorted(result.records, key=lambda r: (r.case_id, r.protocol))
+    dump: dict[str, Any] = result.model_copy(update={"records": records}).model_dump(mode="json")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(dump, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror}; choose another folder with --out"
+        raise ResultFileError(msg) from error
+
+
+def load_results(*folders: Path) -> list[ResultFile]:
+    """All result files under the folders, sorted by model and task.
+
+    Raises:
+        ResultFileError: A file that is not a result file.
+    """
+    paths: Iterable[Path] = (p for folder in folders for p in folder.glob("*/*.json"))
+    found = [read_result(path) for path in paths]
+    return sorted(found, key=lambda r: (r.model.card.name, r.task))
