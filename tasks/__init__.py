@@ -1,0 +1,1 @@
+"""The task plugins, one folder each; imported as ``uipbench.tasks``."""

@@ -67,7 +67,7 @@ def _load_case(folder: Path, case_id: str, lock: dict[str, str], task: str) -> C
 def _load_structures(
     folder: Path, file: CaseFile, lock: dict[str, str]
 ) -> dict[str, ReferenceStructure]:
-    from ase.io import read  # noqa: PLC0415 - slow to import
+    from ase.io import read
 
     name = f"{file.id}.extxyz"
     text = read_verified(folder, name, lock).decode()

@@ -67,13 +67,13 @@ class Task(ABC):
     @property
     def data_folder(self) -> Path:
         """Folder of the reference files; a task of another package overrides it."""
-        from uipbench.datasets import reference_folder  # noqa: PLC0415 - avoids a cycle
+        from uipbench.datasets import reference_folder
 
         return reference_folder(self.name)
 
     @cached_property
     def _cases(self) -> tuple[Case, ...]:
-        from uipbench.datasets import load_cases  # noqa: PLC0415
+        from uipbench.datasets import load_cases
 
         return load_cases(self.data_folder, self.name)
 

@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from uipbench.reference.convergence import AS_USED, ConvergencePoint
 from uipbench.reference.engine import DftEngine, DftStructure, with_mesh
 from uipbench.reference.recipe import ReferenceCase, case_file
 from uipbench.reference.settings import DftSettings, kpoint_mesh
-from uipbench.reference_data.surface_energy.slabs import (
-    MATERIALS,
-    Material,
-    build_slab,
-    primitive_cell,
-)
 from uipbench.reference_data.surface_energy.published import annotate
+from uipbench.reference_data.surface_energy.slabs import MATERIALS, build_slab, primitive_cell
 from uipbench.units import J_PER_M2
 
 if TYPE_CHECKING:
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-FMAX_EV_PER_A = 0.02
+FMAX_EV_PER_A = 0.015
 RECIPE = "reference_data/surface_energy/recipes.py"
 
 
@@ -115,6 +111,12 @@ class SurfaceRecipe:
             "slab_unrelaxed": engine.single_point(slab, settings),
         }
 
+    def convergence_point(self, engine: DftEngine) -> ConvergencePoint:
+        """γ of the unrelaxed slab with these settings, at the lattice constant of the case."""
+        found = self.unrelaxed(engine, self.lattice(engine))
+        value = surface_energy(found["bulk"], found["slab_unrelaxed"])
+        return ConvergencePoint("surface_energy_unrelaxed", value, "J/m^2", found)
+
     def compute(self, engine: DftEngine) -> ReferenceCase:
         """Equation of state, oriented bulk, unrelaxed and relaxed slab."""
         before = engine.seconds
@@ -191,10 +193,15 @@ def recipes() -> Sequence[SurfaceRecipe]:
     ]
 
 
+def convergence_cases() -> Sequence[str]:
+    """Cases whose convergence is tested: one metal, one halide, one oxide."""
+    return ("al_111", "lif_100", "mgo_100")
+
+
 def convergence_variants(recipe: SurfaceRecipe) -> dict[str, SurfaceRecipe]:
     """The recipe with one setting at a time made finer."""
     return {
-        "as used": recipe,
+        AS_USED: recipe,
         "cutoff x 1.3": replace(recipe, cutoff_factor=1.3),
         "k-points x 1.5": replace(recipe, kpoint_factor=1.5),
         "thickness + 6 A": replace(recipe, min_thickness=recipe.min_thickness + 6.0),

@@ -133,7 +133,7 @@ MATERIALS = {
 
 def primitive_cell(material: Material) -> Atoms:
     """Primitive cell of the crystal, with starting moments."""
-    from pymatgen.io.ase import AseAtomsAdaptor  # noqa: PLC0415 - optional package
+    from pymatgen.io.ase import AseAtomsAdaptor
 
     structure = AseAtomsAdaptor.get_structure(material.conventional()).get_primitive_structure()
     return _with_moments(AseAtomsAdaptor.get_atoms(structure, msonable=False), material)
@@ -158,8 +158,8 @@ def build_slab(
     Raises:
         ReferenceEngineError: No symmetric, non-polar, stoichiometric cut exists.
     """
-    from pymatgen.core.surface import SlabGenerator  # noqa: PLC0415 - optional package
-    from pymatgen.io.ase import AseAtomsAdaptor  # noqa: PLC0415
+    from pymatgen.core.surface import SlabGenerator
+    from pymatgen.io.ase import AseAtomsAdaptor
 
     structure = AseAtomsAdaptor.get_structure(material.conventional())
     size = min_thickness

@@ -44,7 +44,7 @@ def code_version() -> str:
 @cache
 def paw_sets(elements: tuple[str, ...], xc: str) -> dict[str, dict[str, Any]]:
     """Name, valence electrons and sha256 of the PAW set of each element."""
-    from gpaw.setup_data import SetupData, search_for_file  # noqa: PLC0415 - optional package
+    from gpaw.setup_data import SetupData, search_for_file
 
     _add_setup_path()
     sets = {}
@@ -59,7 +59,7 @@ def paw_sets(elements: tuple[str, ...], xc: str) -> dict[str, dict[str, Any]]:
 
 
 def _add_setup_path() -> None:
-    from gpaw import setup_paths  # noqa: PLC0415
+    from gpaw import setup_paths
 
     if str(PAW_FOLDER) not in setup_paths:
         setup_paths.insert(0, str(PAW_FOLDER))
@@ -127,7 +127,7 @@ class StoredDft(Calculator):
         )
 
     def _make_gpaw(self, key: str) -> Any:  # noqa: ANN401 - GPAW has no types
-        from gpaw import GPAW, PW, FermiDirac  # noqa: PLC0415 - optional package
+        from gpaw import GPAW, PW, FermiDirac
 
         _add_setup_path()
         s = self._settings
@@ -145,6 +145,7 @@ class StoredDft(Calculator):
             spinpol=s.spin_polarised,
             charge=s.charge,
             convergence=dict(s.scf),
+            eigensolver="davidson",
             symmetry={"tolerance": 1e-5},
             maxiter=200,
             txt=str(self._log_folder / f"{key}.txt"),

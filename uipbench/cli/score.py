@@ -1,0 +1,218 @@
+"""``uipbench score``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from uipbench.metrics import Score
+    from uipbench.plan import Selection
+    from uipbench.results import ResultFile
+    from uipbench.session import Session
+    from uipbench.task import Task
+
+EXIT_FAILED_CASES = 1
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option(
+    "--tier",
+    type=click.Choice(["quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="quick: every case fixed, the quick cases also relaxed (minutes); full: everything.",
+)
+@click.option("--tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
+@click.option("--cases", multiple=True, metavar="PATTERN", help="Only cases such as 'li_*'.")
+@click.option("--protocol", type=click.Choice(["fixed", "relaxed"]), help="Only this protocol.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("uipbench-results"),
+    show_default=True,
+    help="Folder of results and page.",
+)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
+@click.option(
+    "--dtype",
+    type=click.Choice(["default", "float32", "float64"]),
+    default="default",
+    show_default=True,
+    help="Precision of the model; default: the one it was made for.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Own weights of the model's family.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1800.0,
+    show_default=True,
+    help="Seconds of evaluation one case may use.",
+)
+@click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
+@click.option("--offline", is_flag=True, help="Never install anything.")
+@click.option("--json", "as_json", is_flag=True, help="Scores as JSON on standard output.")
+def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    """Score MODEL (a name, or a model file such as ./my_model.py) against DFT.
+
+    Only what is missing or stale is computed; Ctrl-C loses no finished case.
+    Exit code: 0 all cases predicted, 1 some failed, 2 nothing could be run.
+
+    \b
+    Examples:
+      uipbench score chgnet
+      uipbench score ./my_model.py --cases 'cu_*' --tier full
+    """
+    from uipbench.console import make_console
+
+    console = make_console(stderr=as_json)
+    summaries: dict[str, Any] = {}
+    failures = 0
+    for model in models:
+        summary, failed = _score_one(model, console, options)
+        summaries |= summary
+        failures += failed
+    if as_json:
+        click.echo(json.dumps(summaries, indent=1))
+    sys.exit(EXIT_FAILED_CASES if failures else 0)
+
+
+def _score_one(
+    model: str, console: Console, options: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    from uipbench.outcome import PROTOCOLS
+    from uipbench.plan import Selection
+    from uipbench.scoring import open_session, select_tasks
+    from uipbench.session import RunOptions
+
+    tasks = select_tasks(options["tasks"])
+    names = ("out", "checkpoint", "device", "dtype", "limit", "workers")
+    run = RunOptions(**{name: options[name] for name in names})
+
+    def report(line: str) -> None:
+        console.print(line, style="dim", markup=False)
+
+    session = open_session(model, run, offline=options["offline"], report=report)
+    protocols = (options["protocol"],) if options["protocol"] else PROTOCOLS
+    selection = Selection(
+        tasks=tasks, tier=options["tier"], cases=options["cases"], protocols=protocols
+    )
+    with session.lock():
+        _run(session, selection, console)
+        results = {task.name: session.result(task) for task in tasks}
+    scores = _show(session, selection, results, console)
+    failed = _say_failures(results, console)
+    return {session.record.card.name: scores}, failed
+
+
+def _run(session: Session, selection: Selection, console: Console) -> None:
+    """Compute what is missing, and write result files and page."""
+    from uipbench.console import ScoreProgress, duration
+
+    jobs = session.jobs(selection)
+    missing = session.missing(jobs)
+    name = session.record.card.name
+    if session.damaged_lines:
+        console.print(f"{session.damaged_lines} damaged journal lines left out; computed again")
+    what = f"{selection.tier} tier, {len(jobs)} case runs"
+    if not missing:
+        console.print(f"[bold]{name}[/]: {what}: everything is there, nothing to compute")
+        session.write(selection.tasks)
+    else:
+        there = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
+        console.print(f"[bold]{name}[/]: {what}{there}")
+        start = time.monotonic()
+        try:
+            progress = ScoreProgress(console, name, missing, already=len(jobs) - len(missing))
+            with progress:
+                for _ in session.compute(missing, progress):
+                    pass
+        except KeyboardInterrupt:
+            console.print("interrupted; finished cases are kept, run the same command to go on")
+            sys.exit(EXIT_INTERRUPTED)
+        session.write(selection.tasks)
+        console.print(f"computed {len(missing)} in {duration(time.monotonic() - start)}")
+    _write_page(session, console)
+
+
+def _write_page(session: Session, console: Console) -> None:
+    from uipbench.registry import load_tasks
+    from uipbench.results import load_results
+    from uipbench.site.build import build_site
+
+    out = session.options.out
+    public = Path(__file__).parent.parent / "leaderboard" / "results"
+    own = load_results(out)
+    names = frozenset(result.model.card.name for result in own)
+    others = [r for r in load_results(public) if r.model.card.name not in names]
+    results = [*others, *own]
+    page = build_site(out / "site", results=results, tasks=list(load_tasks().values()), own=names)
+    console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
+    console.print(f"page:    {page}", markup=False, soft_wrap=True)
+
+
+def _show(
+    session: Session, selection: Selection, results: dict[str, ResultFile], console: Console
+) -> dict[str, Any]:
+    from uipbench.console import case_table, score_rows, score_table
+    from uipbench.plan import in_tier
+    from uipbench.scoring import outcomes_by_protocol
+
+    scores: dict[str, Any] = {}
+    for task in selection.tasks:
+        outcomes = outcomes_by_protocol(results[task.name].records)
+        cases = list(task.cases())
+        console.print()
+        console.print(case_table(task, cases, outcomes))
+        rows = score_rows(task, cases, outcomes, selection.tier)
+        console.print()
+        console.print(score_table(rows, task.unit))
+        _say_theory(session, task, console)
+        relaxed = sum(in_tier(case, "relaxed", selection.tier) for case in cases)
+        if relaxed < len(cases):
+            console.print(
+                f"quick tier: {relaxed} of {len(cases)} cases relaxed; --tier full runs all"
+            )
+        scores[task.name] = {p: _plain(row) for p, row in rows.items()}
+    return scores
+
+
+def _say_theory(session: Session, task: Task, console: Console) -> None:
+    xc = session.record.card.xc
+    levels = {case.theory.xc for case in task.cases()}
+    if xc != "unknown" and not all(xc.upper().startswith(level.upper()) for level in levels):
+        console.print(f"note: the model is {xc}, the references are {', '.join(sorted(levels))}")
+
+
+def _plain(row: Score) -> dict[str, float | int | None]:
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
+
+
+def _say_failures(results: dict[str, ResultFile], console: Console) -> int:
+    from collections import Counter
+
+    kinds = Counter(
+        record.outcome.kind
+        for result in results.values()
+        for record in result.records
+        if record.outcome.status == "failed"
+    )
+    if kinds:
+        listed = ", ".join(f"{kind} ({n})" for kind, n in kinds.most_common())
+        console.print(f"{kinds.total()} case runs failed: {listed}", style="red", markup=False)
+    return kinds.total()

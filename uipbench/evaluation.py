@@ -1,0 +1,28 @@
+"""Single evaluations of a model at given structures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from uipbench.outcome import Evaluated
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+    from uipbench.case import Case
+
+
+def evaluate(atoms: Atoms, calculator: Calculator) -> Evaluated:
+    """Energy (eV) and forces (eV/Å) of one structure, which is not changed."""
+    copy = atoms.copy()
+    copy.calc = calculator
+    forces = np.asarray(copy.get_forces())
+    return Evaluated(float(copy.get_potential_energy()), forces)
+
+
+def evaluate_roles(case: Case, calculator: Calculator) -> dict[str, Evaluated]:
+    """The model at every DFT structure of the case, by role."""
+    return {role: evaluate(case.atoms(role), calculator) for role in case.structures}

@@ -1,0 +1,26 @@
+"""All that a task may import: cases, the contract, relaxations, units, errors."""
+
+from uipbench.case import Case
+from uipbench.errors import CalculationError, NotConvergedError
+from uipbench.evaluation import evaluate, evaluate_roles
+from uipbench.outcome import Evaluated, Prediction, Protocol
+from uipbench.relaxation import Relaxed, relax_cell, relax_positions
+from uipbench.task import Task
+from uipbench.units import GPA, J_PER_M2
+
+__all__ = [
+    "GPA",
+    "J_PER_M2",
+    "CalculationError",
+    "Case",
+    "Evaluated",
+    "NotConvergedError",
+    "Prediction",
+    "Protocol",
+    "Relaxed",
+    "Task",
+    "evaluate",
+    "evaluate_roles",
+    "relax_cell",
+    "relax_positions",
+]

@@ -1,0 +1,122 @@
+"""What has to be computed: selection of cases, content keys, and what is there already."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from uipbench.errors import RegistryError, SettingsError
+from uipbench.outcome import PROTOCOLS, Protocol
+from uipbench.registry import task_version, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from uipbench.case import Case
+    from uipbench.results import ModelRecord, RunSettings
+    from uipbench.task import Task
+
+Tier = Literal["quick", "full"]
+
+RELAXATION_EVALUATIONS = 30
+"""Typical evaluations of a relaxed case relative to a fixed one, for the estimate of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One case in one protocol.
+
+    Attributes:
+        task: The task.
+        case: The case.
+        protocol: ``fixed`` or ``relaxed``.
+        key: Content key of the outcome.
+    """
+
+    task: Task
+    case: Case
+    protocol: Protocol
+    key: str
+
+    @property
+    def cost(self) -> float:
+        """Expected cost relative to other jobs: atoms times evaluations."""
+        atoms = sum(len(s.forces) for s in self.case.structures.values())
+        return float(atoms * (RELAXATION_EVALUATIONS if self.protocol == "relaxed" else 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which cases of which tasks.
+
+    Attributes:
+        tasks: Tasks.
+        tier: ``quick``: every case fixed, the quick cases also relaxed; ``full``: everything.
+        cases: Patterns such as ``li_*``, or empty for all.
+        protocols: Protocols.
+    """
+
+    tasks: Sequence[Task]
+    tier: Tier = "quick"
+    cases: Sequence[str] = ()
+    protocols: Sequence[Protocol] = PROTOCOLS
+
+
+def in_tier(case: Case, protocol: str, tier: Tier) -> bool:
+    """Whether the tier computes this case in this protocol."""
+    return protocol in case.protocols and (
+        tier == "full" or protocol == "fixed" or case.tier == "quick"
+    )
+
+
+def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -> list[Job]:
+    """The jobs of a selection, the fixed protocol first, then the dearest first.
+
+    Raises:
+        RegistryError: A pattern that matches no case.
+    """
+    jobs = []
+    for task in selection.tasks:
+        version = task_version(task)
+        for case in task.cases():
+            for protocol in selection.protocols:
+                chosen = not selection.cases or _matches(case.id, selection.cases)
+                if chosen and in_tier(case, protocol, selection.tier):
+                    key = content_key(model, settings, version, case, protocol)
+                    jobs.append(Job(task, case, protocol, key))
+    _check_patterns(selection)
+    return sorted(jobs, key=lambda j: (j.protocol, -j.cost))
+
+
+def content_key(
+    model: ModelRecord, settings: RunSettings, version: str, case: Case, protocol: str
+) -> str:
+    """Digest of everything that determines the outcome."""
+    content: Mapping[str, object] = {
+        "weights": model.weights_sha256,
+        "code": model.code_sha256,
+        "packages": model.packages,
+        "settings": settings.model_dump(),
+        "task": [case.task, version],
+        "case": [case.id, case.digest],
+        "protocol": protocol,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _matches(case_id: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(case_id, pattern) for pattern in patterns)
+
+
+def _check_patterns(selection: Selection) -> None:
+    ids = [case.id for task in selection.tasks for case in task.cases()]
+    if not ids:
+        names = ", ".join(task.name for task in selection.tasks)
+        msg = f"no reference cases for {names}; see: uipbench list cases"
+        raise SettingsError(msg)
+    for pattern in selection.cases:
+        if not any(fnmatch.fnmatchcase(i, pattern) for i in ids):
+            raise RegistryError(unknown("case", pattern, ids))

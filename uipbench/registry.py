@@ -1,0 +1,91 @@
+"""Finding the task plugins: folders of ``uipbench.tasks`` and the entry points ``uipbench.tasks``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from uipbench import relaxation
+from uipbench.digests import code_digest
+from uipbench.errors import RegistryError
+from uipbench.task import Task, check_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENTRY_POINT_GROUP = "uipbench.tasks"
+
+
+@cache
+def load_tasks() -> dict[str, Task]:
+    """Every task by name, checked, sorted by name.
+
+    Raises:
+        RegistryError: A plugin that cannot be imported or breaks the contract; names it.
+    """
+    found: dict[str, Task] = {}
+    for origin, plugin in [*_folders(), *_entry_points()]:
+        task = check_task(plugin, origin)
+        if task.name in found:
+            msg = f"{origin}: a task named '{task.name}' is registered already; rename one of them"
+            raise RegistryError(msg)
+        found[task.name] = task
+    return dict(sorted(found.items()))
+
+
+def load_task(name: str) -> Task:
+    """One task.
+
+    Raises:
+        RegistryError: Unknown; the message has the nearest names.
+    """
+    tasks = load_tasks()
+    if name not in tasks:
+        raise RegistryError(unknown("task", name, tasks))
+    return tasks[name]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """One line for a name that is not there, with the nearest ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+    return f"no {kind} named '{name[:80]}'; {hint} (uipbench list {kind}s)"
+
+
+def task_version(task: Task) -> str:
+    """Version of the physics: the number raised by hand and a digest of the code that runs."""
+    module = inspect.getmodule(type(task))
+    sources = [inspect.getsource(m) for m in (module, relaxation) if m is not None]
+    return f"{task.version}-{code_digest(*sources)[:12]}"
+
+
+def _folders() -> Iterable[tuple[str, object]]:
+    package = importlib.import_module("uipbench.tasks")
+    for info in pkgutil.iter_modules(package.__path__):
+        origin = f"tasks/{info.name}"
+        module = _import(f"uipbench.tasks.{info.name}", origin)
+        yield origin, getattr(module, "TASK", None)
+
+
+def _entry_points() -> Iterable[tuple[str, object]]:
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        origin = f"entry point '{point.name}' ({point.value})"
+        try:
+            yield origin, point.load()
+        except Exception as error:
+            msg = f"{origin}: cannot be imported: {type(error).__name__}: {error}"
+            raise RegistryError(msg) from error
+
+
+def _import(name: str, origin: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        msg = f"{origin}: cannot be imported: {type(error).__name__}: {error}"
+        raise RegistryError(msg) from error

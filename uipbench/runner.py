@@ -1,0 +1,149 @@
+"""Case × model → outcome, many at once; every finished case goes to the journal at once."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from uipbench import metrics
+from uipbench.engine import EngineCalculator, EvaluationEngine
+from uipbench.errors import CaseError, NonFiniteError, UipbenchError, UnsupportedElementsError
+from uipbench.outcome import Failed, Outcome, Predicted, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from uipbench.case import Case
+    from uipbench.plan import Job
+
+
+class Observer(Protocol):
+    """Who is told of progress; all methods may be called from any thread."""
+
+    def evaluated(self) -> None:
+        """One structure was evaluated."""
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """One case is finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job with its outcome, or the error that stops the run."""
+
+    job: Job
+    outcome: Outcome | UipbenchError
+
+
+class Runner:
+    """Runs jobs in threads in front of an engine.
+
+    Args:
+        engine: A started engine.
+        elements: Elements the model knows; empty means not stated.
+        limit: Seconds of evaluation a case may use.
+        in_flight: Cases worked on at once.
+        observer: Told of every evaluation.
+    """
+
+    def __init__(
+        self,
+        engine: EvaluationEngine,
+        *,
+        elements: Sequence[str],
+        limit: float,
+        in_flight: int,
+        observer: Observer,
+    ) -> None:
+        self._engine = engine
+        self._elements = frozenset(elements)
+        self._limit = limit
+        self._in_flight = in_flight
+        self._observer = observer
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Yield every job with its outcome, as they finish.
+
+        Raises:
+            UipbenchError: Something that does not belong to one case.
+        """
+        waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        finished: queue.Queue[Finished] = queue.Queue()
+        for job in jobs:
+            waiting.put(job)
+        for _ in range(min(self._in_flight, len(jobs))):
+            threading.Thread(target=self._work, args=(waiting, finished), daemon=True).start()
+        for _ in jobs:
+            item = finished.get()
+            if isinstance(item.outcome, UipbenchError):
+                raise item.outcome
+            yield item.job, item.outcome
+
+    def _work(
+        self, waiting: queue.SimpleQueue[Job], finished: queue.Queue[Finished]
+    ) -> None:
+        while True:
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                return
+            finished.put(Finished(job, self._outcome(job)))
+
+    def _outcome(self, job: Job) -> Outcome | UipbenchError:
+        """The one place that turns exceptions into outcomes."""
+        calculator = EngineCalculator(
+            self._engine, limit=self._limit, count=self._observer.evaluated
+        )
+        try:
+            self._check_elements(job.case)
+            prediction = job.task.predict(job.case, calculator, job.protocol)
+            check_finite(prediction)
+        except CaseError as error:
+            kind, message = error.kind, str(error)
+        except UipbenchError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - the one broad except: a task's bug is a failure
+            kind, message = "task_raised", f"{type(error).__name__}: {error}"
+        else:
+            return Predicted(
+                values=dict(prediction.values),
+                force_statistics=_force_statistics(job.case, prediction),
+                details=dict(prediction.details),
+                seconds=round(calculator.seconds, 3),
+                evaluations=calculator.evaluations,
+            )
+        return Failed(
+            kind=kind,
+            message=" ".join(message.split()),
+            seconds=round(calculator.seconds, 3),
+            evaluations=calculator.evaluations,
+        )
+
+    def _check_elements(self, case: Case) -> None:
+        missing = sorted(set(case.elements) - self._elements) if self._elements else []
+        if missing:
+            msg = f"the model's card does not list {', '.join(missing)}"
+            raise UnsupportedElementsError(msg)
+
+
+def check_finite(prediction: Prediction) -> None:
+    """Refuse numbers that are not finite.
+
+    Raises:
+        NonFiniteError: Names the quantity.
+    """
+    for name, value in {**prediction.values, **prediction.details}.items():
+        if not np.isfinite(value):
+            msg = f"{name} is {value}"
+            raise NonFiniteError(msg)
+
+
+def _force_statistics(case: Case, prediction: Prediction) -> dict[str, dict[str, float]]:
+    return {
+        role: metrics.force_sums(evaluated.forces, case.structures[role].forces)
+        for role, evaluated in prediction.evaluated.items()
+    }

@@ -1,0 +1,114 @@
+"""``uipbench score`` without the terminal: one call scores one model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uipbench.environments import ensure_environment
+from uipbench.model_registry import find_model
+from uipbench.outcome import PROTOCOLS, Outcome
+from uipbench.plan import Selection, Tier
+from uipbench.registry import load_task, load_tasks
+from uipbench.session import RunOptions, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from uipbench.outcome import Protocol
+    from uipbench.plan import Job
+    from uipbench.results import CaseRecord, ResultFile
+    from uipbench.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentObserver:
+    """An observer that shows nothing."""
+
+    def evaluated(self) -> None:
+        """Nothing."""
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """Nothing."""
+
+
+def select_tasks(names: Sequence[str]) -> list[Task]:
+    """Tasks by name, or all.
+
+    Raises:
+        RegistryError: An unknown name.
+    """
+    return [load_task(name) for name in names] if names else list(load_tasks().values())
+
+
+def open_session(
+    model: str,
+    options: RunOptions,
+    *,
+    offline: bool = False,
+    report: Callable[[str], None] = lambda _: None,
+) -> Session:
+    """Find a model, make its environment if it is not there, and look at what is done.
+
+    Raises:
+        UipbenchError: Unknown model, or an environment that cannot be made.
+    """
+    file = find_model(model)
+    environment = ensure_environment(file, offline=offline, report=report)
+    return Session(file, environment, options)
+
+
+def score(
+    model: str,
+    *,
+    out: Path,
+    tier: Tier = "quick",
+    tasks: Sequence[str] = (),
+    cases: Sequence[str] = (),
+    protocols: Sequence[Protocol] = PROTOCOLS,
+    device: str = "cpu",
+    dtype: str = "default",
+    checkpoint: Path | None = None,
+    offline: bool = False,
+) -> dict[str, ResultFile]:
+    """Score a model and write its result files.
+
+    Args:
+        model: Registry name, or path of a model file.
+        out: Folder of the result files.
+        tier: ``quick`` or ``full``.
+        tasks: Names of tasks; empty means all.
+        cases: Patterns of case identifiers; empty means all.
+        protocols: ``fixed``, ``relaxed`` or both.
+        device: Device of the model.
+        dtype: Precision of the model.
+        checkpoint: Own weights.
+        offline: Never install anything.
+
+    Returns:
+        Result by task; what was there already is not computed again.
+
+    Raises:
+        UipbenchError: Anything that does not belong to one case.
+    """
+    options = RunOptions(out=out, checkpoint=checkpoint, device=device, dtype=dtype)
+    session = open_session(model, options, offline=offline)
+    chosen = select_tasks(tasks)
+    selection = Selection(tasks=chosen, tier=tier, cases=cases, protocols=protocols)
+    with session.lock():
+        missing = session.missing(session.jobs(selection))
+        if missing:
+            for _ in session.compute(missing, SilentObserver()):
+                pass
+            session.write(chosen)
+        return {task.name: session.result(task) for task in chosen}
+
+
+def outcomes_by_protocol(records: Sequence[CaseRecord]) -> Mapping[str, Mapping[str, Outcome]]:
+    """Outcome by case identifier, by protocol."""
+    found: dict[str, dict[str, Outcome]] = defaultdict(dict)
+    for record in records:
+        found[record.protocol][record.case_id] = record.as_outcome()
+    return found

@@ -1,0 +1,276 @@
+"""One model, scored: what is there already, what is missing, and the files that come of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from uipbench.engine import EvaluationEngine
+from uipbench.environments import Environment, package_versions, weights_sha256
+from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
+from uipbench.journal import Journal
+from uipbench.plan import Job, Selection, content_key, make_jobs
+from uipbench.registry import task_version
+from uipbench.results import (
+    SCHEMA_VERSION,
+    CaseRecord,
+    ModelRecord,
+    Provenance,
+    ResultFile,
+    RunSettings,
+    outcome_record,
+    read_result,
+    result_path,
+    write_result,
+)
+from uipbench.runner import Observer, Runner
+from uipbench.worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from uipbench.modelfile import ModelFile
+    from uipbench.task import Task
+
+GPU_BATCH = 32
+"""Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a model is run.
+
+    Attributes:
+        out: Folder of the result files.
+        checkpoint: A user's own weights, or None for the model's.
+        device: ``cpu``, ``cuda``, ….
+        dtype: ``float32``, ``float64`` or ``default``.
+        limit: Seconds of evaluation a case may use.
+        workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
+    """
+
+    out: Path
+    checkpoint: Path | None = None
+    device: str = "cpu"
+    dtype: str = "default"
+    limit: float = 1800.0
+    workers: int = 0
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the model runs on a CPU."""
+        return self.device == "cpu"
+
+    @property
+    def n_workers(self) -> int:
+        """Worker processes to start."""
+        return self.workers or (len(os.sched_getaffinity(0)) if self.on_cpu else 1)
+
+    @property
+    def settings(self) -> RunSettings:
+        """Options that change predictions."""
+        return RunSettings(device=self.device, dtype=self.dtype)
+
+
+class Session:
+    """A model with its environment, options and the records it has so far.
+
+    Args:
+        model: The model file.
+        environment: Its environment, which exists.
+        options: How it is run.
+    """
+
+    def __init__(self, model: ModelFile, environment: Environment, options: RunOptions) -> None:
+        self.model = model
+        self.environment = environment
+        self.options = options
+        self.record = ModelRecord(
+            card=model.card,
+            weights_sha256=weights_sha256(model, environment, options.checkpoint),
+            code_sha256=model.code_sha256,
+            packages=package_versions(model, environment),
+            own=model.own,
+        )
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.damaged_lines = 0
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the model's result files."""
+        return self.options.out / self.model.card.name
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Hold the model's folder, so that two runs do not write it at once.
+
+        Raises:
+            ResultFileError: Another run holds it, or it cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return FileLock(self.folder / ".lock", timeout=0).acquire()
+        except Timeout as error:
+            msg = f"{self.folder}: another run writes here; wait for it or choose another --out"
+            raise ResultFileError(msg) from error
+        except OSError as error:
+            msg = f"{self.folder}: cannot be written: {error.strerror}; choose another --out"
+            raise ResultFileError(msg) from error
+
+    def jobs(self, selection: Selection) -> list[Job]:
+        """All jobs of the selection, whether done or not."""
+        return make_jobs(selection, self.record, self.options.settings)
+
+    def records(self, task: Task) -> list[CaseRecord]:
+        """Records from result file and journal, the journal's winning.
+
+        Raises:
+            ResultFileError: A damaged result file.
+        """
+        path = result_path(self.options.out, self.record.card.name, task.name)
+        known = read_result(path).records if path.exists() else []
+        written, damaged = self._journal(task).read()
+        self.damaged_lines += damaged
+        by_slot = {(r.case_id, r.protocol): r for r in [*known, *written]}
+        return list(by_slot.values())
+
+    def fresh_records(self, task: Task) -> list[CaseRecord]:
+        """Records whose content key is that of the present model, packages, task and case."""
+        version_ = task_version(task)
+        cases = {case.id: case for case in task.cases()}
+        return [
+            r
+            for r in self.records(task)
+            if r.case_id in cases and r.key == self._key(version_, cases[r.case_id], r.protocol)
+        ]
+
+    def _key(self, version_: str, case: object, protocol: str) -> str:
+        return content_key(self.record, self.options.settings, version_, case, protocol)  # type: ignore[arg-type]
+
+    def missing(self, jobs: Sequence[Job]) -> list[Job]:
+        """Jobs without a fresh record."""
+        tasks = {job.task.name: job.task for job in jobs}
+        done = {r.key for task in tasks.values() for r in self.fresh_records(task)}
+        return [job for job in jobs if job.key not in done]
+
+    def _journal(self, task: Task) -> Journal:
+        return Journal(self.folder / f"{task.name}.journal.jsonl")
+
+    def compute(self, jobs: Sequence[Job], observer: Observer) -> Iterator[CaseRecord]:
+        """Compute jobs; every finished case is in the journal before it is yielded.
+
+        Raises:
+            EnvironmentSetupError: The model cannot be loaded.
+            ResultFileError: The journal cannot be written.
+        """
+        engine = self._engine()
+        try:
+            engine.start()
+        except CaseError as error:
+            msg = f"{self.model.path.name}: the model cannot be loaded: {error}"
+            raise EnvironmentSetupError(msg) from error
+        runner = Runner(
+            engine,
+            elements=self.record.card.elements,
+            limit=self.options.limit,
+            in_flight=self.options.n_workers * (2 if self.options.on_cpu else GPU_BATCH),
+            observer=observer,
+        )
+        journals = {job.task.name: self._journal(job.task) for job in jobs}
+        try:
+            for job, outcome in runner.run(jobs):
+                record = CaseRecord(
+                    case_id=job.case.id,
+                    protocol=job.protocol,
+                    key=job.key,
+                    outcome=outcome_record(outcome),
+                )
+                journals[job.task.name].append(record)
+                observer.finished(job, outcome)
+                yield record
+        finally:
+            engine.close()
+            for journal in journals.values():
+                journal.close()
+
+    def _engine(self) -> EvaluationEngine:
+        def make_worker() -> WorkerProcess:
+            return WorkerProcess(
+                self.model,
+                self.environment,
+                checkpoint=self.options.checkpoint,
+                device=self.options.device,
+                dtype=self.options.dtype,
+                threads=1,
+            )
+
+        return EvaluationEngine(
+            make_worker,
+            workers=self.options.n_workers,
+            batch_limit=1 if self.options.on_cpu else GPU_BATCH,
+        )
+
+    def write(self, tasks: Iterable[Task]) -> list[Path]:
+        """Write the result file of each task from its fresh records, then drop the journal."""
+        paths = []
+        for task in tasks:
+            path = result_path(self.options.out, self.record.card.name, task.name)
+            result = self.result(task)
+            if result.records:
+                write_result(path, result)
+                self._journal(task).remove()
+                paths.append(path)
+        return paths
+
+    def result(self, task: Task) -> ResultFile:
+        """The result file as it would be written now."""
+        return ResultFile(
+            schema_version=SCHEMA_VERSION,
+            task=task.name,
+            task_version=task_version(task),
+            model=self.record,
+            settings=self.options.settings,
+            provenance=provenance(self._started),
+            records=self.fresh_records(task),
+        )
+
+
+def provenance(started: str) -> Provenance:
+    """Where this process runs, and of which uipbench."""
+    return Provenance(
+        uipbench_version=version("uipbench"),
+        commit=_commit(),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        started=started,
+    )
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that uipbench runs from, with ``-dirty``; None when installed."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else "unknown"
+
+
