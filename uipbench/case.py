@@ -55,7 +55,7 @@ class Case:
         theory: Level of theory of the reference.
         published: Values from the literature, for comparison only.
         recipe: Where the recipe is.
-        digest: sha256 of the case's two files' digests.
+        digest: sha256 of the structures, which is what predictions depend on.
     """
 
     task: str

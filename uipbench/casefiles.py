@@ -135,9 +135,16 @@ def read_lock(folder: Path) -> dict[str, str]:
 
 
 def case_digest(lock: dict[str, str], case_id: str) -> str:
-    """Digest of a case: of the digests of its two files."""
-    names = (f"{case_id}.json", f"{case_id}.extxyz")
-    return hashlib.sha256(" ".join(lock[name] for name in names).encode()).hexdigest()
+    """Digest of what predictions depend on: the structures, not the reference values.
+
+    Raises:
+        ReferenceDataError: The lock lacks the case's structures.
+    """
+    name = f"{case_id}.extxyz"
+    if name not in lock:
+        msg = f"{LOCK_NAME}: has {case_id}.json but not {name}; restore it"
+        raise ReferenceDataError(msg)
+    return lock[name]
 
 
 def read_verified(folder: Path, name: str, lock: dict[str, str]) -> bytes:
@@ -177,7 +184,7 @@ def parse_case_file(content: bytes, path: Path) -> CaseFile:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        msg = f"{path}: {where}: {first['msg']}; see docs/formats.md"
+        msg = f"{path}: {where}: {first['msg']}; see docs/references.md"
         raise ReferenceDataError(msg) from error
 
 

@@ -107,7 +107,8 @@ class ScoreProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def evaluated(self) -> None:
         """One structure was evaluated."""

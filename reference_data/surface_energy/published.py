@@ -23,6 +23,9 @@ RELATIVE_WITHOUT_TEST = 0.03
 LEAST_J_PER_M2 = 0.005
 MARK = "Uncertainty:"
 
+EXPLAIN_ABOVE = 0.03
+"""Differences to published γ above that many J/m² need an entry in ``explanations.json``."""
+
 TEST_OF_CLASS: Mapping[str, str] = {
     "metal": "al_111",
     "semiconductor": "al_111",
@@ -58,7 +61,7 @@ def published_values(material: str, miller_index: str) -> list[Published]:
 
 def relative_convergence(chemistry: str) -> tuple[float, str]:
     """Relative convergence of a class of materials, and a sentence that says where it is from."""
-    test = TEST_OF_CLASS[chemistry.split()[-1]]
+    test = TEST_OF_CLASS[chemistry.rsplit(maxsplit=1)[-1]]
     found = read_convergence(FOLDER / "convergence", test)
     if found is None:
         percent = f"{100 * RELATIVE_WITHOUT_TEST:.0f}"

@@ -66,7 +66,8 @@ class SurfaceRecipe:
         h, k, l = self.miller_index  # noqa: E741
         return f"{self.material}({h}{k}{l})"
 
-    def _settings(self, atoms: Atoms, *, slab: bool) -> DftSettings:
+    def settings(self, atoms: Atoms, *, slab: bool) -> DftSettings:
+        """DFT settings of one structure; ``slab`` means one k-point along the normal."""
         m = MATERIALS[self.material]
         mesh = kpoint_mesh(atoms, m.kpoint_length * self.kpoint_factor, slab=slab)
         return DftSettings(
@@ -81,7 +82,7 @@ class SurfaceRecipe:
         m = MATERIALS[self.material]
         cell = primitive_cell(m)
         plain = replace(self, cutoff_factor=1.0, kpoint_factor=1.0)
-        settings = plain._settings(cell, slab=False)  # noqa: SLF001 - same class
+        settings = plain.settings(cell, slab=False)
         if m.cubic:
             state = engine.equation_of_state(cell, settings)
             return {
@@ -104,8 +105,8 @@ class SurfaceRecipe:
     def unrelaxed(self, engine: DftEngine, lattice: dict[str, float]) -> dict[str, DftStructure]:
         """Oriented bulk and unrelaxed slab, same in-plane mesh."""
         bulk, slab = self.structures(lattice)
-        settings = self._settings(slab, slab=True)
-        mesh = (*settings.kpts[:2], self._settings(bulk, slab=False).kpts[2])
+        settings = self.settings(slab, slab=True)
+        mesh = (*settings.kpts[:2], self.settings(bulk, slab=False).kpts[2])
         return {
             "bulk": engine.single_point(bulk, with_mesh(settings, mesh)),
             "slab_unrelaxed": engine.single_point(slab, settings),

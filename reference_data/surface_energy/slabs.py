@@ -187,7 +187,7 @@ def build_slab(
 
 def _same_composition(slab: object) -> bool:
     bulk = slab.oriented_unit_cell.composition  # type: ignore[attr-defined]
-    return slab.composition.reduced_formula == bulk.reduced_formula  # type: ignore[attr-defined]
+    return bool(slab.composition.reduced_formula == bulk.reduced_formula)  # type: ignore[attr-defined]
 
 
 def _unwrap(slab: Atoms) -> None:

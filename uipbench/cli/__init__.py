@@ -6,22 +6,38 @@ import sys
 
 import click
 
+from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
+from uipbench.cli.score import score
+from uipbench.cli.site import site
 from uipbench.errors import UipbenchError
 
+EXIT_ERROR = 2
 
-@click.group()
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="uipbench")
 def cli() -> None:
-    """Score machine-learning interatomic potentials on buried interfaces."""
+    """Score machine-learning interatomic potentials on buried interfaces.
+
+    \b
+    Example:
+      uipbench score chgnet
+    """
 
 
-cli.add_command(reference)
+for command in (score, list_, show, site, reference):
+    cli.add_command(command)
 
 
 def main() -> None:
     """Entry point: errors of uipbench become one line and exit code 2."""
     try:
-        cli()
+        cli(standalone_mode=True)
     except UipbenchError as error:
-        click.echo(f"uipbench: {error}", err=True)
-        sys.exit(2)
+        click.echo(f"uipbench: error: {error}", err=True)
+        sys.exit(EXIT_ERROR)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"uipbench: error: {where}{error.strerror}", err=True)
+        sys.exit(EXIT_ERROR)

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uipbench.casefiles import LOCK_NAME, read_lock, read_verified, sha256_of, write_atomically
 from uipbench.errors import ReferenceDataError
-from uipbench.reference.gpaw_calculator import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +122,7 @@ def compute_convergence(
         title=first.title,
         quantity=point.quantity,
         unit=point.unit,
-        code=code_version(),
+        code=next(iter(point.structures.values())).evaluation.code,
         variants=results,
     )
 
@@ -152,7 +151,9 @@ def write_convergence(folder: Path, file: ConvergenceFile) -> None:
     with FileLock(folder / ".lock"):
         write_atomically(folder / name, text)
         lock = {**read_lock(folder), name: sha256_of(folder / name)}
-        write_atomically(folder / LOCK_NAME, json.dumps(dict(sorted(lock.items())), indent=1) + "\n")
+        write_atomically(
+            folder / LOCK_NAME, json.dumps(dict(sorted(lock.items())), indent=1) + "\n"
+        )
 
 
 def read_convergence(folder: Path, case_id: str) -> ConvergenceFile | None:

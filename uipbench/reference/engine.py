@@ -110,7 +110,9 @@ class DftEngine:
         moving = atoms.copy()
         calculator = StoredDft(settings, self._store, self._logs)
         moving.calc = calculator
-        self._run(BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
+        self._run(
+            BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps
+        )
         evaluation = calculator.evaluate(moving, stress=True)
         self.seconds += calculator.seconds
         moving.calc = None

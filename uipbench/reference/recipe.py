@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -25,6 +25,14 @@ class Recipe(Protocol):
     @property
     def id(self) -> str:
         """Identifier of the case."""
+
+    @property
+    def title(self) -> str:
+        """What people read, such as ``Al(111)``."""
+
+    @property
+    def tier(self) -> Literal["quick", "full"]:
+        """Tier of the case."""
 
     def compute(self, engine: DftEngine) -> ReferenceCase:
         """Run the calculations that are not in the step store, and derive the values."""
@@ -88,5 +96,3 @@ def case_file(
         cpu_seconds=round(cpu_seconds, 1),
         **fields,
     )
-
-

@@ -56,9 +56,12 @@ class Evaluation:
         """Inverse of :meth:`as_json`."""
         arrays = {
             name: None if values[name] is None else np.asarray(values[name], dtype=float)
-            for name in ("forces", "stress", "magmoms")
+            for name in ("stress", "magmoms")
         }
-        return cls(values["energy"], seconds=values["seconds"], code=values["code"], **arrays)
+        forces = np.asarray(values["forces"], dtype=float)
+        return cls(
+            values["energy"], forces, seconds=values["seconds"], code=values["code"], **arrays
+        )
 
 
 def step_key(atoms: Atoms, settings: DftSettings, code: str) -> str:
@@ -107,4 +110,4 @@ class StepStore:
         path = self._folder / f"{key}.json"
         partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(evaluation.as_json()))
-        os.replace(partial, path)
+        partial.replace(path)

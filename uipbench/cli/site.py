@@ -1,0 +1,113 @@
+"""``uipbench site``: build the leaderboard, or look at it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from uipbench.results import ResultFile
+
+
+@click.group(name="site")
+def site() -> None:
+    """Build the leaderboard as static pages, or serve it for a look.
+
+    \b
+    Example:
+      uipbench site build --results uipbench-results
+    """
+
+
+@site.command()
+@click.option(
+    "--results",
+    "folders",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Own results, shown and marked beside the public ones; may be repeated.",
+)
+@click.option(
+    "--out",
+    default=Path("uipbench-site"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the site; an earlier site in it is replaced.",
+)
+@click.option("--no-public", is_flag=True, help="Leave out the results that come with uipbench.")
+def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
+    """Write the site and print the path of its first page.
+
+    \b
+    Example:
+      uipbench site build --results uipbench-results --out my-site
+    """
+    from uipbench.registry import load_tasks
+    from uipbench.results import load_results
+    from uipbench.site import build_site
+
+    mine = load_results(*folders)
+    public = [] if no_public else load_results(_public_folder())
+    tasks = load_tasks()
+    for result in mine:
+        if result.task not in tasks:
+            model = result.model.card.name
+            click.echo(f"left out: {model} in unknown task '{result.task}'", err=True)
+    index = build_site(
+        out,
+        results=[*_not_replaced(public, mine), *mine],
+        tasks=list(tasks.values()),
+        own=frozenset(result.model.card.name for result in mine),
+    )
+    click.echo(index)
+
+
+def _public_folder() -> Path:
+    return Path(__file__).parent.parent / "leaderboard" / "results"
+
+
+def _not_replaced(public: list[ResultFile], mine: list[ResultFile]) -> list[ResultFile]:
+    """Public results without those of which there is an own run."""
+    replaced = {(r.model.card.name, r.task) for r in mine}
+    kept = [r for r in public if (r.model.card.name, r.task) not in replaced]
+    for result in public:
+        if result not in kept:
+            name, task = result.model.card.name, result.task
+            click.echo(f"own run shown instead of the public one: {name} in {task}", err=True)
+    return kept
+
+
+@site.command()
+@click.argument(
+    "folder",
+    default=Path("uipbench-site"),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+def serve(folder: Path, port: int) -> None:
+    """Serve FOLDER (default: uipbench-site) to this machine alone, until interrupted.
+
+    \b
+    Example:
+      uipbench site serve my-site --port 8080
+    """
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    from uipbench.errors import SettingsError
+
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        msg = f"port {port} cannot be used: {error.strerror}; choose another one with --port"
+        raise SettingsError(msg) from error
+    with server:
+        click.echo(f"http://127.0.0.1:{server.server_port}/")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("stopped")

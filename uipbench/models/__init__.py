@@ -1,0 +1,1 @@
+"""One file a model, read and never imported by the harness; see :mod:`uipbench.modelfile`."""

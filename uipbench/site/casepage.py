@@ -1,0 +1,162 @@
+"""The page of a case: reference, level of theory, all predictions, structures, files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from uipbench.outcome import PROTOCOLS
+from uipbench.site.cells import Cell, ErrorScale, error_scale, make_cell
+from uipbench.site.strip import Axis, make_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from uipbench.case import Case
+    from uipbench.casefiles import Published, Quantity
+    from uipbench.outcome import Protocol
+    from uipbench.site.records import Entry, Records
+    from uipbench.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """A model's cells by protocol."""
+
+    entry: Entry
+    cells: dict[Protocol, Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityTable:
+    """All predictions of one quantity, beside ours and published values.
+
+    Attributes:
+        name: Name of the quantity.
+        scored: Whether it is the one that models are ranked by.
+        axis: Axis of the dot strip.
+    """
+
+    name: str
+    scored: bool
+    reference: Quantity
+    published: tuple[Published, ...]
+    rows: tuple[PredictionRow, ...]
+    axis: Axis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureFacts:
+    """What the page says about a structure; lengths in Å, angles in degrees, energies in eV."""
+
+    role: str
+    formula: str
+    n_atoms: int
+    lengths: tuple[float, ...]
+    angles: tuple[float, ...]
+    periodic: str
+    energy: float
+    max_force: float
+    kpts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePage:
+    """Everything the page of a case shows."""
+
+    task: Task
+    case: Case
+    tables: tuple[QuantityTable, ...]
+    structures: tuple[StructureFacts, ...]
+    previous: Case | None
+    following: Case | None
+
+
+def case_pages(records: Records, task: Task) -> list[CasePage]:
+    """The pages of all cases of a task."""
+    cases = list(task.cases())
+    scale = error_scale(task)
+    neighbours = zip([None, *cases[:-1]], cases, [*cases[1:], None], strict=True)
+    return [
+        CasePage(
+            task=task,
+            case=case,
+            tables=_tables(records, task, case, scale),
+            structures=_structures(case),
+            previous=previous,
+            following=following,
+        )
+        for previous, case, following in neighbours
+    ]
+
+
+def _tables(
+    records: Records, task: Task, case: Case, scale: ErrorScale
+) -> tuple[QuantityTable, ...]:
+    names = [task.quantity, *(name for name in case.references if name != task.quantity)]
+    return tuple(_table(records, task, case, scale, name) for name in names)
+
+
+def _table(
+    records: Records, task: Task, case: Case, scale: ErrorScale, name: str
+) -> QuantityTable:
+    rows = [_row(entry, task, case, scale, name) for entry in records.entries]
+    scored = name == task.quantity
+    shown = [r for r in rows if scored or any(c.value is not None for c in r.cells.values())]
+    reference = case.references[name]
+    published = tuple(p for p in case.published if p.quantity == name and p.unit == reference.unit)
+    return QuantityTable(
+        name=name,
+        scored=scored,
+        reference=reference,
+        published=published,
+        rows=tuple(shown),
+        axis=make_axis(_shown_values(reference, published, shown)),
+    )
+
+
+def _row(entry: Entry, task: Task, case: Case, scale: ErrorScale, name: str) -> PredictionRow:
+    cells: dict[Protocol, Cell] = {
+        protocol: make_cell(
+            entry.outcomes(task.name, protocol).get(case.id), case, task, scale, name
+        )
+        for protocol in reversed(PROTOCOLS)
+    }
+    return PredictionRow(entry, cells)
+
+
+def _shown_values(
+    reference: Quantity, published: Sequence[Published], rows: Sequence[PredictionRow]
+) -> list[float]:
+    spread = reference.uncertainty or 0.0
+    cells = [cell for row in rows for cell in row.cells.values()]
+    return [
+        reference.value - spread,
+        reference.value + spread,
+        *(p.value for p in published),
+        *(cell.value for cell in cells if cell.value is not None),
+    ]
+
+
+def _structures(case: Case) -> tuple[StructureFacts, ...]:
+    facts = []
+    for role, structure in case.structures.items():
+        atoms = structure.atoms
+        cell = [float(x) for x in atoms.cell.cellpar()]
+        forces = np.linalg.norm(structure.forces, axis=1)
+        facts.append(
+            StructureFacts(
+                role=role,
+                formula=str(atoms.get_chemical_formula("metal")),
+                n_atoms=len(atoms),
+                lengths=tuple(cell[:3]),
+                angles=tuple(cell[3:]),
+                periodic="".join(a for a, p in zip("abc", atoms.pbc, strict=True) if p),
+                energy=structure.energy,
+                max_force=float(forces.max(initial=0.0)),
+                kpts=" × ".join(str(k) for k in case.theory.kpts.get(role, ())),
+            )
+        )
+    return tuple(facts)

@@ -1,0 +1,109 @@
+"""One prediction beside its reference: number, error, colour level, or why there is none."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from uipbench.errors import CaseError
+from uipbench.metrics import trivial_prediction
+from uipbench.outcome import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from uipbench.case import Case
+    from uipbench.outcome import Outcome
+    from uipbench.task import Task
+
+_LEVELS = (0.1, 0.3, 0.6, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What a table shows of one outcome.
+
+    Attributes:
+        status: Whether there is a number, a reason for none, or no run.
+        value: Prediction in the task's unit, or None.
+        error: Prediction − reference, or None.
+        level: Colour level from −4 (far too low) over 0 to 4 (far too high).
+        kind: Kind of the failure, as people read it.
+        message: The failure's message.
+    """
+
+    status: Literal["predicted", "failed", "missing", "none"]
+    value: float | None = None
+    error: float | None = None
+    level: int = 0
+    kind: str = ""
+    message: str = ""
+
+    @property
+    def sort(self) -> float | None:
+        """Sort key: size of the error."""
+        return None if self.error is None else abs(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorScale:
+    """Limits of the colour levels in the task's unit.
+
+    They are fractions of the mean error of the trivial predictor (always the median reference),
+    so that the same colour means the same loss of skill in every task.
+    """
+
+    limits: tuple[float, ...]
+
+    def level(self, error: float) -> int:
+        """Colour level of a signed error."""
+        size = bisect_right(self.limits, abs(error))
+        return size if error > 0 else -size
+
+
+def error_scale(task: Task) -> ErrorScale:
+    """The colour scale of a task."""
+    references = [case.reference(task.quantity) for case in task.cases()]
+    if not references:
+        return ErrorScale(())
+    median = trivial_prediction(references)
+    mean = sum(abs(r - median) for r in references) / len(references)
+    return ErrorScale(tuple(mean * fraction for fraction in _LEVELS) if mean else ())
+
+
+def make_cell(
+    outcome: Outcome | None, case: Case, task: Task, scale: ErrorScale, quantity: str = ""
+) -> Cell:
+    """The cell of one outcome, for the scored quantity or another one."""
+    name = quantity or task.quantity
+    if outcome is None:
+        return Cell(status="missing")
+    if isinstance(outcome, Failed):
+        kind = outcome.kind.replace("_", " ")
+        return Cell(status="failed", kind=kind, message=outcome.message)
+    error = task.errors(case, outcome.values).get(name)
+    if error is None:
+        return Cell(status="none")
+    return Cell(
+        status="predicted",
+        value=outcome.values[name],
+        error=error,
+        level=scale.level(error),
+    )
+
+
+def failure_meanings() -> dict[str, str]:
+    """What each kind of failure means, from the errors' own documentation."""
+    meanings: dict[str, str] = {}
+    for error in _subclasses(CaseError):
+        text = (error.__doc__ or "").strip().splitlines()
+        meanings.setdefault(error.kind.replace("_", " "), text[0] if text else "")
+    return meanings
+
+
+def _subclasses(error: type[CaseError]) -> Iterator[type[CaseError]]:
+    for child in error.__subclasses__():
+        if child.__module__ == CaseError.__module__:
+            yield child
+            yield from _subclasses(child)

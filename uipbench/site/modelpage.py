@@ -1,0 +1,98 @@
+"""The page of a model: card, environment, scores, errors of every case, failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uipbench.outcome import PROTOCOLS
+from uipbench.site.cells import Cell, ErrorScale, error_scale, make_cell
+from uipbench.site.taskpage import Failure, failures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from uipbench.case import Case
+    from uipbench.outcome import Protocol
+    from uipbench.results import ResultFile
+    from uipbench.site.board import BoardRow, BoardTable
+    from uipbench.site.records import Entry, Records
+    from uipbench.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """A case with the model's cells by protocol."""
+
+    case: Case
+    cells: dict[Protocol, Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSection:
+    """The model in one task.
+
+    Attributes:
+        board: The model's row on the board by protocol.
+        errors: All cases, largest relaxed error first, those without a number last.
+        unknown: Identifiers in the records of cases that the task does not have.
+    """
+
+    task: Task
+    result: ResultFile
+    board: dict[Protocol, BoardRow]
+    errors: tuple[ErrorRow, ...]
+    failures: tuple[Failure, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """Everything the page of a model shows."""
+
+    entry: Entry
+    sections: tuple[TaskSection, ...]
+
+
+def model_page(records: Records, board: Sequence[BoardTable], entry: Entry) -> ModelPage:
+    """The page of a model from all tables of the board."""
+    sections = (
+        _section([table for table in board if table.task is task], entry)
+        for task in records.tasks
+        if task.name in entry.results
+    )
+    return ModelPage(entry, tuple(sections))
+
+
+def _section(board: Sequence[BoardTable], entry: Entry) -> TaskSection:
+    task = board[0].task
+    scale = error_scale(task)
+    result = entry.results[task.name]
+    known = {case.id for case in task.cases()}
+    return TaskSection(
+        task=task,
+        result=result,
+        board={table.protocol: table.row_of(entry) for table in board},
+        errors=tuple(_errors(entry, task, scale)),
+        failures=tuple(failures(entry, task, scale)),
+        unknown=tuple(sorted({r.case_id for r in result.records} - known)),
+    )
+
+
+def _errors(entry: Entry, task: Task, scale: ErrorScale) -> list[ErrorRow]:
+    outcomes = {p: entry.outcomes(task.name, p) for p in reversed(PROTOCOLS)}
+    rows = [
+        ErrorRow(case, {p: make_cell(o.get(case.id), case, task, scale) for p, o in outcomes.items()})
+        for case in task.cases()
+    ]
+    return sorted(rows, key=_largest_first)
+
+
+def _largest_first(row: ErrorRow) -> tuple[float, float, str]:
+    relaxed, fixed = row.cells["relaxed"].sort, row.cells["fixed"].sort
+    last = 1.0
+    return (
+        last if relaxed is None else -relaxed,
+        last if fixed is None else -fixed,
+        row.case.id,
+    )

@@ -1,0 +1,79 @@
+"""Numbers, units and foreign texts as the pages show them."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from urllib.parse import quote, urlsplit
+
+MISSING = "–"
+_THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_DOI = re.compile(r"10\.\d{4,9}/[^\s<>\"]+")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A decimal number with a true minus sign; a dash for None and NaN."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = f"{0:.{digits}f}"
+    return text.replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A decimal number with its sign; zero has none."""
+    text = number(value, digits)
+    if value is None or not math.isfinite(value) or text.startswith("−") or float(text) == 0:
+        return text
+    return f"+{text}"
+
+
+def amount(value: float | None) -> str:
+    """A positive amount with about three significant digits and grouped thousands."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    size = abs(value)
+    digits = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2  # noqa: PLR2004
+    return f"{value:,.{digits}f}".replace(",", _THIN_SPACE)
+
+
+def unit(text: str) -> str:
+    """``J/m^2`` as ``J/m²``, ``eV/A`` as ``eV/Å``."""
+    raised = re.sub(r"\^(-?\d+)", lambda match: match[1].translate(_POWERS), text)
+    return re.sub(r"\bA\b", "Å", raised)
+
+
+def words(identifier: str) -> str:
+    """``surface_energy`` as ``surface energy``."""
+    return identifier.replace("_", " ")
+
+
+def clip(text: str, length: int = 90) -> str:
+    """At most ``length`` characters, with an ellipsis where something is left out."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def clean(text: str) -> str:
+    """Control and text-direction characters made visible, so that a text stays in its place."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in text)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs"} and character not in "\n\t"
+
+
+def doi_url(doi: str) -> str:
+    """Address of a DOI, or nothing if it is not one."""
+    return f"https://doi.org/{quote(doi, safe='/()._-;:')}" if _DOI.fullmatch(doi) else ""
+
+
+def web_url(url: str) -> str:
+    """The address if it is one of the web, otherwise nothing."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in {"http", "https"} and parts.netloc else ""

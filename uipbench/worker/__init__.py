@@ -1,0 +1,1 @@
+"""What runs inside a model's own environment; imports nothing of uipbench."""

@@ -1,0 +1,184 @@
+"""The harness's end of a worker: a process, its pipes with time limits, the tail of its stderr."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from uipbench.errors import WorkerCrashedError, WorkerProtocolError, WorkerTimeoutError
+from uipbench.worker.wire import EndOfStreamError, WireError, encode, read_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+TAIL_BYTES = 16 * 1024
+_GRACE = 5.0
+_READ_BYTES = 2**20
+
+
+class WorkerChannel:
+    """A started process and messages to and from it.
+
+    The thread that starts the process also drains its stderr until it ends. It has to be this
+    thread: on Linux the worker asks to be killed when its parent ends, and for the kernel the
+    parent is the *thread* that started it.
+
+    Args:
+        command: Program and arguments.
+        environment: Environment variables.
+        folder: Working directory.
+
+    Raises:
+        WorkerCrashedError: The program cannot be started.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self._tail = bytearray()
+        self._started = threading.Event()
+        self._failure: OSError | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(
+            target=self._run, args=(command, environment, folder), name="worker-stderr", daemon=True
+        )
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            msg = f"the worker cannot be started: {self._failure}"
+            raise WorkerCrashedError(msg) from self._failure
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=environment,
+                cwd=folder,
+                start_new_session=True,  # Ctrl-C in the terminal is the harness's business
+            )
+        except OSError as error:
+            self._failure = error
+            return
+        finally:
+            self._started.set()
+        self._drain(self._process)
+
+    def _drain(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None  # noqa: S101
+        while chunk := process.stderr.read(2**16):
+            self._tail += chunk
+            del self._tail[:-TAIL_BYTES]
+        process.stderr.close()
+        process.wait()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process."""
+        assert self._process is not None  # noqa: S101
+        return self._process
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    def stderr_tail(self, lines: int) -> list[str]:
+        """Last lines that are not empty, at most 300 characters of each."""
+        text = bytes(self._tail).decode(errors="replace")
+        found = [line.strip()[:300] for line in text.splitlines() if line.strip()]
+        return found[-lines:]
+
+    def exchange(self, request: Mapping[str, Any] | None, deadline: float) -> dict[str, Any]:
+        """Send a request (None: only listen) and read one reply.
+
+        Args:
+            request: The message.
+            deadline: Value of :func:`time.monotonic` at which to give up.
+
+        Raises:
+            WorkerCrashedError: The process ended.
+            WorkerTimeoutError: No reply in time; the process is killed.
+            WorkerProtocolError: The reply is not of the protocol; the process is killed.
+        """
+        try:
+            if request is not None:
+                self._send(encode(request), deadline)
+            return read_message(lambda size: self._read(size, deadline))
+        except (EndOfStreamError, BrokenPipeError) as error:
+            self.close(grace=_GRACE)
+            raise WorkerCrashedError(self._obituary()) from error
+        except WireError as error:
+            self.kill()
+            msg = f"the worker broke the protocol: {error}"
+            raise WorkerProtocolError(msg) from error
+        except TimeoutError as error:
+            self.kill()
+            raise WorkerTimeoutError(str(error)) from error
+
+    def _send(self, frame: bytes, deadline: float) -> None:
+        assert self.process.stdin is not None  # noqa: S101
+        file = self.process.stdin.fileno()
+        os.set_blocking(file, False)
+        view = memoryview(frame)
+        while view:
+            _wait_for(file, select.POLLOUT, deadline)
+            with suppress(BlockingIOError):
+                view = view[os.write(file, view) :]
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        assert self.process.stdout is not None  # noqa: S101
+        file = self.process.stdout.fileno()
+        _wait_for(file, select.POLLIN, deadline)
+        return os.read(file, min(size, _READ_BYTES))
+
+    def _obituary(self) -> str:
+        """One line on how the process ended."""
+        code = self.process.returncode
+        how = f"exit code {code}"
+        if code is not None and code < 0:
+            how = f"signal {signal.Signals(-code).name}"
+            if code == -signal.SIGKILL:
+                how += " (often: the machine ran out of memory; use fewer --workers)"
+        last = self.stderr_tail(1)
+        heard = f"; last line on stderr: {last[0]}" if last else "; nothing on stderr"
+        return f"the worker ended with {how}{heard}"
+
+    def close(self, *, grace: float) -> None:
+        """Close the pipe to the worker, which ends it; kill it after ``grace`` seconds."""
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(grace)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the process and what it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._thread.join(_GRACE)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def _wait_for(file: int, event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(file, event)
+    left = deadline - time.monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        msg = "the worker did not answer within the time limit"
+        raise TimeoutError(msg)

@@ -1,0 +1,272 @@
+"""A model in its own process and environment, as the harness sees it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from uipbench.errors import (
+    CaseError,
+    ModelRaisedError,
+    NonFiniteError,
+    WorkerCrashedError,
+    WorkerProtocolError,
+    WorkerTimeoutError,
+)
+from uipbench.worker.wire import PROTOCOL_VERSION
+from uipbench.worker_channel import WorkerChannel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ase import Atoms
+
+    from uipbench.environments import Environment
+    from uipbench.modelfile import ModelFile
+
+SERVE = Path(__file__).parent / "worker" / "serve.py"
+_CLOSE_GRACE = 3.0
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ERRORS: dict[str, type[CaseError]] = {
+    "model_raised": ModelRaisedError,
+    "non_finite": NonFiniteError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a model says of one structure.
+
+    Attributes:
+        energy: eV.
+        forces: (n, 3) in eV/Å.
+        stress: (6,) in eV/Å^3 in Voigt order, or None where it was not asked for.
+        seconds: Time in the model; of a batch, the structure's share by atoms.
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """What a started worker says of itself.
+
+    Attributes:
+        device: Device the model is on.
+        dtype: Precision the model computes in, where it says so.
+        python: Version of the worker's interpreter.
+        packages: Versions of the packages of its environment, as far as they are known.
+    """
+
+    device: str
+    dtype: str
+    python: str
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+class WorkerProcess:
+    """One worker process; used by one thread at a time.
+
+    Args:
+        model: The model file.
+        environment: Its environment, which exists.
+        checkpoint: A user's own weights, or None for the model's.
+        device: ``cpu``, ``cuda``, ``cuda:1`` … or ``auto``.
+        dtype: ``float32``, ``float64`` or ``default``.
+        threads: Threads the model may use.
+    """
+
+    def __init__(
+        self,
+        model: ModelFile,
+        environment: Environment,
+        *,
+        checkpoint: Path | None,
+        device: str,
+        dtype: str,
+        threads: int = 1,
+    ) -> None:
+        self._model = model
+        self._environment = environment
+        self._load_request = {
+            "type": "load",
+            "model_file": str(model.path.resolve()),
+            "checkpoint": None if checkpoint is None else str(checkpoint.resolve()),
+            "device": device,
+            "dtype": dtype,
+            "threads": threads,
+        }
+        self._channel: WorkerChannel | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._info: WorkerInfo | None = None
+
+    @property
+    def info(self) -> WorkerInfo:
+        """What the worker said when it was started.
+
+        Raises:
+            WorkerCrashedError: Not started.
+        """
+        if self._info is None:
+            raise WorkerCrashedError(self._named("the worker is not running; start it first"))
+        return self._info
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None where none runs."""
+        return self._channel.process.pid if self._channel and self._channel.alive else None
+
+    def start(self, timeout: float) -> None:
+        """Start the process and load the model; a process that runs is replaced.
+
+        Args:
+            timeout: Seconds for both together.
+
+        Raises:
+            ModelRaisedError: The model's code raised while it was loaded.
+            WorkerCrashedError: The process ended; has the tail of its stderr.
+            WorkerTimeoutError: Not loaded in time.
+            WorkerProtocolError: Not a worker of this version.
+        """
+        self.close()
+        deadline = time.monotonic() + timeout
+        # Packages write files where they are: not into the user's folder.
+        self._folder = tempfile.TemporaryDirectory(prefix="uipbench-worker-")
+        self._channel = WorkerChannel(
+            self._command(), environment=self._variables(), folder=Path(self._folder.name)
+        )
+        try:
+            hello = self._exchange(None, deadline, "hello", "while it started")
+            if hello.get("protocol") != PROTOCOL_VERSION:
+                msg = f"the worker speaks protocol {hello.get('protocol')}, not {PROTOCOL_VERSION}"
+                raise WorkerProtocolError(self._named(msg))
+            loaded = self._exchange(self._load_request, deadline, "loaded", "while it was loaded")
+        except CaseError:
+            self.close()
+            raise
+        self._info = WorkerInfo(
+            str(loaded.get("device")),
+            str(loaded.get("dtype")),
+            str(hello.get("python")),
+            self._environment.versions,
+        )
+
+    def evaluate(
+        self, structures: Sequence[Atoms], properties: tuple[str, ...], timeout: float
+    ) -> list[Evaluation | CaseError]:
+        """Evaluate structures, in one forward pass where the model can.
+
+        Args:
+            structures: Not changed; their initial moments go along.
+            properties: ``energy`` and ``forces``, and ``stress`` where wanted.
+            timeout: Seconds for all of them.
+
+        Returns:
+            For each structure its evaluation, or the error that the model made of it alone.
+
+        Raises:
+            WorkerCrashedError: The process ended, or was not started.
+            WorkerTimeoutError: No answer in time; the process is killed.
+            WorkerProtocolError: The answer makes no sense.
+        """
+        request = {
+            "type": "evaluate",
+            "properties": list(properties),
+            "structures": [_fields(atoms) for atoms in structures],
+        }
+        deadline = time.monotonic() + timeout
+        context = f"on {len(structures)} structure(s), limit {timeout:.0f} s"
+        reply = self._exchange(request, deadline, "evaluated", context)
+        try:
+            answers = [self._answer(fields) for fields in reply["replies"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            answers, problem = [], f" ({error!r})"
+        else:
+            problem = f" ({len(answers)} answers to {len(structures)} structures)"
+        if len(answers) != len(structures):
+            self.close()
+            msg = f"the worker's answer makes no sense{problem}"
+            raise WorkerProtocolError(self._named(msg))
+        return answers
+
+    def close(self) -> None:
+        """End the process; nothing happens where none runs."""
+        channel, self._channel, self._info = self._channel, None, None
+        if channel is not None:
+            channel.close(grace=_CLOSE_GRACE)
+        if self._folder is not None:
+            with suppress(OSError):
+                self._folder.cleanup()
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _named(self, message: str) -> str:
+        return f"model '{self._model.card.name}': {message}"
+
+    def _command(self) -> list[str]:
+        isolation = [] if self._environment.own_interpreter else ["-s"]
+        python = str(self._environment.python)
+        return [python, "-u", *isolation, str(SERVE), str(os.getpid())]
+
+    def _variables(self) -> dict[str, str]:
+        variables = dict(os.environ)
+        if not self._environment.own_interpreter:
+            for name in ("PYTHONPATH", "PYTHONHOME"):
+                variables.pop(name, None)
+        variables |= {name: str(self._load_request["threads"]) for name in _THREAD_VARIABLES}
+        if self._load_request["device"] == "cpu":
+            variables["CUDA_VISIBLE_DEVICES"] = ""
+        return variables | dict(self._model.environment)
+
+    def _exchange(
+        self, request: Mapping[str, Any] | None, deadline: float, expected: str, context: str
+    ) -> dict[str, Any]:
+        """One reply of the expected type; errors name the model and what it was doing."""
+        if self._channel is None:
+            raise WorkerCrashedError(self._named("the worker is not running; start it first"))
+        try:
+            reply = self._channel.exchange(request, deadline)
+        except (WorkerCrashedError, WorkerTimeoutError, WorkerProtocolError) as error:
+            self.close()
+            raise type(error)(self._named(f"{error}, {context}")) from error
+        if reply.get("type") == "error":
+            raise ModelRaisedError(self._named(f"{reply['error']['message']}, {context}"))
+        if reply.get("type") != expected:
+            self.close()
+            msg = f"the worker answered {reply.get('type')!r}, expected {expected!r}"
+            raise WorkerProtocolError(self._named(msg))
+        return reply
+
+    def _answer(self, fields: Mapping[str, Any]) -> Evaluation | CaseError:
+        if "error" in fields:
+            error = fields["error"]
+            return _ERRORS[error["kind"]](self._named(str(error["message"])))
+        stress = fields.get("stress")
+        return Evaluation(float(fields["energy"]), fields["forces"], stress, fields["seconds"])
+
+
+def _fields(atoms: Atoms) -> dict[str, Any]:
+    fields = {
+        "numbers": atoms.numbers,
+        "positions": atoms.positions,
+        "cell": np.asarray(atoms.cell.array),
+        "pbc": [bool(periodic) for periodic in atoms.pbc],
+    }
+    if atoms.has("initial_magmoms"):
+        fields["magmoms"] = atoms.get_initial_magnetic_moments()
+    return fields
