@@ -1,0 +1,1 @@
+"""Reference data: results, recipes and PAW sets, one folder a task."""

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from uipbench.errors import ReferenceEngineError
 from uipbench.reference.convergence import AS_USED
 from uipbench.reference.queue import CASES_BEFORE_CONVERGENCE, queue_of
 from uipbench.reference_data.surface_energy.checks import area, has_equal_faces
+from uipbench.reference_data.surface_energy.layered import layered_cell, layered_lattice
 from uipbench.reference_data.surface_energy.recipes import (
     convergence_cases,
     convergence_variants,
@@ -77,6 +79,36 @@ def test_nickel_is_spin_polarised():
     assert recipe.settings(slab, slab=True).spin_polarised
     for atoms in (bulk, slab):
         assert set(atoms.get_initial_magnetic_moments()) == {0.7}
+
+
+@pytest.mark.parametrize(("case_id", "z"), [("litis2_001", 0.236), ("licoo2_104", 0.2605)])
+def test_lattice_of_a_rotated_layered_crystal(case_id, z):
+    material = MATERIALS[BY_ID[case_id].material].with_lattice(3.0, 9.0, z)
+    cell = layered_cell(material)
+    cell.rotate(33.0, (1, 2, 3), rotate_cell=True)
+    cell.positions += (0.3, 0.2, 0.9)
+    found = layered_lattice(cell, MATERIALS[BY_ID[case_id].material])
+    expected = {
+        "lattice_constant_a": 3.0,
+        "lattice_constant_c": 9.0,
+        "internal_coordinate_z": z,
+    }
+    assert found == pytest.approx(expected)
+
+
+def test_facet_that_has_no_builder():
+    lattice = starting_lattice(BY_ID["licoo2_104"])
+    with pytest.raises(ReferenceEngineError, match="no builder for facet"):
+        replace(BY_ID["licoo2_104"], miller_index=(0, 0, 1)).structures(lattice)
+
+
+def test_hubbard_u_of_cobalt():
+    recipe = BY_ID["licoo2_104"]
+    _, slab = recipe.structures(starting_lattice(recipe))
+    settings = recipe.settings(slab, slab=True)
+    assert settings.hubbard == {"Co": ":d,3.32,0"}
+    assert settings.spin_polarised
+    assert sum(slab.get_initial_magnetic_moments()) == slab.get_chemical_symbols().count("Co")
 
 
 def test_variants_change_one_setting_each():

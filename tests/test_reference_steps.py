@@ -85,7 +85,7 @@ def test_missing_and_damaged_steps(tmp_path):
     store = StepStore(tmp_path)
     assert store.get("none") is None
     (tmp_path / "bad.json").write_text('{"energy": 1')
-    with pytest.raises(ReferenceEngineError, match="damaged .*delete it and compute again"):
+    with pytest.raises(ReferenceEngineError, match=r"damaged .*delete it and compute again"):
         store.get("bad")
 
 

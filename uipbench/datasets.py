@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from uipbench.case import Case, ReferenceStructure
-from uipbench.casefiles import CaseFile, case_digest, parse_case_file, read_lock, read_verified
+from uipbench.casefiles import case_digest, parse_case_file, read_lock, read_verified
 from uipbench.errors import ReferenceDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ase import Atoms
 
 
@@ -42,7 +46,8 @@ def _load_case(folder: Path, case_id: str, lock: dict[str, str], task: str) -> C
     if (file.id, file.task) != (case_id, task):
         msg = f"{folder / name}: is case '{file.task}/{file.id}', expected '{task}/{case_id}'"
         raise ReferenceDataError(msg)
-    structures = _load_structures(folder, file, lock)
+    structures_name = f"{case_id}.extxyz"
+    content = read_verified(folder, structures_name, lock)
     return Case(
         task=file.task,
         id=file.id,
@@ -52,7 +57,7 @@ def _load_case(folder: Path, case_id: str, lock: dict[str, str], task: str) -> C
         chemistry=file.chemistry,
         tier=file.tier,
         protocols=tuple(file.protocols),
-        structures=structures,
+        structures=LazyStructures(folder / structures_name, content, file.roles),
         references=file.references,
         theory=file.theory,
         digest=case_digest(lock, case_id),
@@ -64,23 +69,40 @@ def _load_case(folder: Path, case_id: str, lock: dict[str, str], task: str) -> C
     )
 
 
-def _load_structures(
-    folder: Path, file: CaseFile, lock: dict[str, str]
-) -> dict[str, ReferenceStructure]:
-    from ase.io import read
+class LazyStructures(Mapping[str, ReferenceStructure]):
+    """Structures by role, verified when the case is loaded and parsed when first used."""
 
-    name = f"{file.id}.extxyz"
-    text = read_verified(folder, name, lock).decode()
-    try:
-        frames: list[Atoms] = read(io.StringIO(text), index=":", format="extxyz")
-        structures = {str(a.info["role"]): _structure(a) for a in frames}
-    except (KeyError, ValueError, IndexError, RuntimeError) as error:
-        msg = f"{folder / name}: not a reference structure file ({error!r})"
-        raise ReferenceDataError(msg) from error
-    if list(structures) != file.roles:
-        msg = f"{folder / name}: roles {list(structures)}, but the JSON says {file.roles}"
-        raise ReferenceDataError(msg)
-    return structures
+    def __init__(self, path: Path, content: bytes, roles: Sequence[str]) -> None:
+        self._path = path
+        self._content = content
+        self._roles = tuple(roles)
+
+    @cached_property
+    def _parsed(self) -> dict[str, ReferenceStructure]:
+        from ase.io.extxyz import read_extxyz  # slow to import
+
+        stream = io.StringIO(self._content.decode())
+        try:
+            frames: list[Atoms] = list(read_extxyz(stream, index=slice(None)))
+            structures = {str(a.info["role"]): _structure(a) for a in frames}
+        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+            msg = f"{self._path}: not a reference structure file ({error!r})"
+            raise ReferenceDataError(msg) from error
+        if tuple(structures) != self._roles:
+            msg = f"{self._path}: roles {list(structures)}, but the JSON says {list(self._roles)}"
+            raise ReferenceDataError(msg)
+        return structures
+
+    def __getitem__(self, role: str) -> ReferenceStructure:
+        if role not in self._roles:
+            raise KeyError(role)
+        return self._parsed[role]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._roles)
+
+    def __len__(self) -> int:
+        return len(self._roles)
 
 
 def _structure(frame: Atoms) -> ReferenceStructure:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from packaging.specifiers import SpecifierSet
@@ -20,25 +19,28 @@ from uipbench.installed import WORKER_PACKAGES, applicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from uipbench.modelfile import ModelFile
 
 Installer = Literal["pip", "uv"]
-Report = "Callable[[str], None]"
 TAIL_LINES: Final = 15
 _MINORS: Final = range(9, 20)
 _PROGRESS: Final = re.compile(
     r"^(Collecting \S+|Downloading \S+.*\)|Building wheel for \S+|Installing collected packages"
     r"|Successfully installed|Resolved \d+.*|Prepared \d+.*|Installed \d+.*)"
 )
+_NETWORK_ERRORS: Final = (
+    r"name resolution|Failed to establish a new connection|Connection refused|Max retries"
+    r"|Network is unreachable|Could not connect|NewConnectionError|dns error|timed out"
+    r"|error sending request|ProxyError|Name or service not known|Connection to \S+ failed"
+)
+_NETWORK_HINT: Final = (
+    "the package index cannot be reached: connect to the network, or point the installer at "
+    "a mirror (PIP_INDEX_URL, PIP_FIND_LINKS)"
+)
 _HINTS: Final = (
-    (
-        r"name resolution|Failed to establish a new connection|Connection refused|Max retries"
-        r"|Network is unreachable|Could not connect|NewConnectionError|dns error|timed out"
-        r"|error sending request|ProxyError|Name or service not known|Connection to \S+ failed",
-        "the package index cannot be reached: connect to the network, or point the installer at "
-        "a mirror (PIP_INDEX_URL, PIP_FIND_LINKS)",
-    ),
+    (_NETWORK_ERRORS, _NETWORK_HINT),
     (r"No space left on device", "the disk is full: free space or set UIPBENCH_CACHE elsewhere"),
     (
         r"ensurepip is not|No module named ensurepip|No module named venv",

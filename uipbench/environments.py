@@ -120,7 +120,7 @@ def existing_environment(model: ModelFile) -> Environment | None:
     if running_interpreter_satisfies(model.requires_python, requirements):
         names = [*(r.name for r in applicable(requirements)), *WORKER_PACKAGES]
         folder = Path(sysconfig.get_paths()["purelib"])
-        return Environment(Path(sys.executable), folder, installed_versions(names, None), True)  # noqa: FBT003
+        return Environment(Path(sys.executable), folder, installed_versions(names, None), True)
     folder = environments_folder() / environment_key(model)
     info = read_environment(folder)
     if not info.complete:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import sys
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,14 +27,12 @@ def installed_version(package: str, site_packages: Path | None) -> str | None:
         package: Name of the distribution, in any spelling.
         site_packages: Folder to look in; None for the running interpreter.
     """
-    where = {} if site_packages is None else {"path": [str(site_packages)]}
-    found = next(iter(distributions(name=canonicalize_name(package), **where)), None)
+    path = sys.path if site_packages is None else [str(site_packages)]
+    found = next(iter(distributions(name=canonicalize_name(package), path=path)), None)
     return None if found is None else found.version
 
 
-def installed_versions(
-    packages: Iterable[str], site_packages: Path | None
-) -> dict[str, str]:
+def installed_versions(packages: Iterable[str], site_packages: Path | None) -> dict[str, str]:
     """Versions of those of the packages that are installed, by canonical name, sorted."""
     names = sorted({str(canonicalize_name(package)) for package in packages})
     versions = {name: installed_version(name, site_packages) for name in names}

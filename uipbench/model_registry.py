@@ -8,7 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from uipbench.errors import RegistryError
-from uipbench.modelfile import ModelFile, card_table, read_header, read_model_file, read_source
+from uipbench.model_header import card_table, read_header, read_source
+from uipbench.modelfile import ModelFile, read_model_file
 from uipbench.suggestions import suggestion
 
 ENTRY_POINT_GROUP = "uipbench.models"

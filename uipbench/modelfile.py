@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,19 +17,15 @@ from pydantic import ValidationError
 
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
+from uipbench.model_header import HeaderTable, card_table, read_header, read_source
 from uipbench.results import CardRecord
-from uipbench.suggestions import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_BLOCK: Final = re.compile(r"(?m)^# /// script[ \t]*$\n(?P<content>(?:^#(?:| .*)$\n)*?)^# ///[ \t]*$")
-_START: Final = re.compile(r"(?m)^# /// script[ \t]*$")
-_HEADER_KEYS: Final = frozenset({"requires-python", "dependencies", "tool"})
 _EXTRA_KEYS: Final = frozenset({"no_deps", "environment", "weights", "golden", "elements_except"})
 _WEIGHTS_KEYS: Final = frozenset({"package", "file", "sha256"})
-_MAX_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +99,7 @@ def read_model_file(path: Path, *, own: bool) -> ModelFile:
     """
     source = read_source(path)
     header = read_header(path, source)
-    table = _Table(path, "[tool.uipbench]", card_table(path, header))
+    table = HeaderTable(path, "[tool.uipbench]", card_table(path, header))
     table.check_keys(frozenset(CardRecord.model_fields) | _EXTRA_KEYS)
     functions = _functions(path, source)
     environment = table.texts_by_name("environment")
@@ -112,7 +107,7 @@ def read_model_file(path: Path, *, own: bool) -> ModelFile:
         path=path,
         card=_card(table, path, own=own),
         requires_python=_requires_python(path, header),
-        dependencies=_requirements(_Table(path, "the header", header), "dependencies"),
+        dependencies=_requirements(HeaderTable(path, "the header", header), "dependencies"),
         no_deps=_requirements(table, "no_deps"),
         environment=environment,
         weights=_weights(path, table),
@@ -124,105 +119,7 @@ def read_model_file(path: Path, *, own: bool) -> ModelFile:
     )
 
 
-def read_source(path: Path) -> str:
-    """Text of a model file.
-
-    Raises:
-        RegistryError: It cannot be read, is no UTF-8, or far too large for a model file.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}; give the path of a model file"
-        raise RegistryError(msg) from error
-    if len(content) > _MAX_BYTES:
-        msg = f"{path}: {len(content)} bytes is too large for a model file; is this the checkpoint?"
-        raise RegistryError(msg)
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        msg = f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); is it a model file?"
-        raise RegistryError(msg) from error
-
-
-def read_header(path: Path, source: str) -> dict[str, Any]:
-    """The PEP 723 header as a dictionary.
-
-    Raises:
-        RegistryError: No header, two, not closed, not TOML, or unknown keys.
-    """
-    blocks = list(_BLOCK.finditer(source))
-    start = _START.search(source)
-    if start is None:
-        msg = f"{path}: no '# /// script' header; see docs/models.md for a template"
-        raise RegistryError(msg)
-    line = source.count("\n", 0, start.start()) + 1
-    if not blocks:
-        msg = (
-            f"{path}:{line}: the '# /// script' header is not closed; every line of it starts with "
-            "'# ' and the last one is '# ///'"
-        )
-        raise RegistryError(msg)
-    if len(blocks) > 1:
-        msg = f"{path}: {len(blocks)} '# /// script' headers, expected one; remove the others"
-        raise RegistryError(msg)
-    text = "".join(row[2:] + "\n" for row in blocks[0]["content"].splitlines())
-    try:
-        header = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: the header that starts in line {line} is not TOML: {error}; mend that line"
-        raise RegistryError(msg) from error
-    _Table(path, "the header", header).check_keys(_HEADER_KEYS)
-    return header
-
-
-def card_table(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``[tool.uipbench]`` table, ``-`` in its keys replaced by ``_``; empty where missing.
-
-    Raises:
-        RegistryError: Not a table.
-    """
-    tool = header.get("tool", {})
-    table = tool.get("uipbench", {}) if isinstance(tool, dict) else tool
-    if not isinstance(table, dict):
-        msg = f"{path}: [tool.uipbench] is {type(table).__name__}, expected a table"
-        raise RegistryError(msg)
-    return {key.replace("-", "_"): value for key, value in table.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of the header, with errors that say where they are."""
-
-    path: Path
-    where: str
-    values: Mapping[str, Any]
-
-    def error(self, key: str, expected: str) -> RegistryError:
-        found = repr(self.values.get(key))[:80]
-        return RegistryError(f"{self.path}: {self.where}: '{key}' is {found}, expected {expected}")
-
-    def check_keys(self, known: frozenset[str]) -> None:
-        for key in self.values:
-            if key not in known:
-                hint = suggestion(key, known)
-                msg = f"{self.path}: {self.where}: unknown key '{key}'; {hint}"
-                raise RegistryError(msg)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self.values.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise self.error(key, "a list of texts")
-        return tuple(values)
-
-    def texts_by_name(self, key: str) -> dict[str, str]:
-        values = self.values.get(key, {})
-        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-            raise self.error(key, "a table of texts")
-        return dict(values)
-
-
-def _card(table: _Table, path: Path, *, own: bool) -> CardRecord:
+def _card(table: HeaderTable, path: Path, *, own: bool) -> CardRecord:
     stated = {k: v for k, v in table.values.items() if k not in _EXTRA_KEYS}
     if own:
         unknown: dict[str, Any] = dict.fromkeys(CardRecord.model_fields, "unknown")
@@ -240,7 +137,7 @@ def _card(table: _Table, path: Path, *, own: bool) -> CardRecord:
         raise RegistryError(msg) from error
 
 
-def _elements(table: _Table, stated: object) -> list[str]:
+def _elements(table: HeaderTable, stated: object) -> list[str]:
     """Symbols, from a list or from ranges of atomic numbers such as ``1-83, 89-94``."""
     from ase.data import chemical_symbols
 
@@ -250,60 +147,60 @@ def _elements(table: _Table, stated: object) -> list[str]:
         for part in stated.split(","):
             match = re.fullmatch(r"\s*(\d{1,3})(?:-(\d{1,3}))?\s*", part)
             if match is None:
-                raise table.error("elements", "symbols or ranges of atomic numbers like '1-94'")
+                table.fail("elements", "symbols or ranges of atomic numbers like '1-94'")
             numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
         if not numbers or not all(0 < n < len(chemical_symbols) for n in numbers):
-            raise table.error("elements", "ranges of atomic numbers between 1 and 118")
+            table.fail("elements", "ranges of atomic numbers between 1 and 118")
         stated = [chemical_symbols[n] for n in numbers]
-    symbols = [*stated] if isinstance(stated, list) else [None]
+    symbols: list[str] = [*stated] if isinstance(stated, list) else [str(stated)]
     wrong = [s for s in [*symbols, *excepted] if s not in chemical_symbols[1:]]
     if wrong:
-        raise table.error("elements", f"chemical symbols; {wrong[0]!r} is none")
+        table.fail("elements", f"chemical symbols; {wrong[0]!r} is none")
     return [s for s in symbols if s not in excepted]
 
 
 def _requires_python(path: Path, header: Mapping[str, Any]) -> str:
-    table = _Table(path, "the header", header)
+    table = HeaderTable(path, "the header", header)
     value = header.get("requires-python", "")
     try:
         SpecifierSet(value)
-    except (InvalidSpecifier, AttributeError, TypeError) as error:
-        raise table.error("requires-python", "a text like '>=3.11'") from error
+    except (InvalidSpecifier, AttributeError, TypeError):
+        table.fail("requires-python", "a text like '>=3.11'")
     return str(value)
 
 
-def _requirements(table: _Table, key: str) -> tuple[str, ...]:
+def _requirements(table: HeaderTable, key: str) -> tuple[str, ...]:
     requirements = table.texts(key)
     for text in requirements:
         try:
             Requirement(text)
         except InvalidRequirement as error:
             problem = str(error).splitlines()[0]
-            raise table.error(key, f"requirements like 'torch~=2.13.0': {problem}") from error
+            table.fail(key, f"requirements like 'torch~=2.13.0': {problem}")
     return requirements
 
 
-def _weights(path: Path, table: _Table) -> WeightsSpec | None:
+def _weights(path: Path, table: HeaderTable) -> WeightsSpec | None:
     if "weights" not in table.values:
         return None
     fields = table.texts_by_name("weights")
-    _Table(path, "[tool.uipbench.weights]", fields).check_keys(_WEIGHTS_KEYS)
+    HeaderTable(path, "[tool.uipbench.weights]", fields).check_keys(_WEIGHTS_KEYS)
     missing = sorted(_WEIGHTS_KEYS - set(fields))
     if missing:
-        raise table.error("weights", f"also the key '{missing[0]}'")
+        table.fail("weights", f"also the key '{missing[0]}'")
     if not re.fullmatch(r"[0-9a-f]{64}", fields["sha256"]):
-        raise table.error("weights", "a sha256 of 64 hexadecimal digits")
+        table.fail("weights", "a sha256 of 64 hexadecimal digits")
     return WeightsSpec(**fields)
 
 
-def _golden(path: Path, table: _Table) -> tuple[GoldenEnergy, ...]:
+def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
     golden = []
     for entry in table.values.get("golden", []):
         structure = entry.get("structure") if isinstance(entry, dict) else None
         energy = entry.get("energy_per_atom") if isinstance(entry, dict) else None
         if not isinstance(structure, str) or not isinstance(energy, int | float):
-            where = _Table(path, "[[tool.uipbench.golden]]", {"golden": entry})
-            raise where.error("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
+            where = HeaderTable(path, "[[tool.uipbench.golden]]", {"golden": entry})
+            where.fail("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
         golden.append(GoldenEnergy(structure, float(energy)))
     return tuple(golden)
 

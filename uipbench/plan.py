@@ -73,7 +73,7 @@ def in_tier(case: Case, protocol: str, tier: Tier) -> bool:
 
 
 def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -> list[Job]:
-    """The jobs of a selection, the fixed protocol first, then the dearest first.
+    """The jobs of a selection.
 
     Raises:
         RegistryError: A pattern that matches no case.
@@ -88,7 +88,7 @@ def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -
                     key = content_key(model, settings, version, case, protocol)
                     jobs.append(Job(task, case, protocol, key))
     _check_patterns(selection)
-    return sorted(jobs, key=lambda j: (j.protocol, -j.cost))
+    return jobs
 
 
 def content_key(

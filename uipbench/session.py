@@ -156,10 +156,15 @@ class Session:
         return content_key(self.record, self.options.settings, version_, case, protocol)  # type: ignore[arg-type]
 
     def missing(self, jobs: Sequence[Job]) -> list[Job]:
-        """Jobs without a fresh record."""
+        """Jobs without a fresh record: the fixed protocol first, then the dearest first."""
         tasks = {job.task.name: job.task for job in jobs}
         done = {r.key for task in tasks.values() for r in self.fresh_records(task)}
-        return [job for job in jobs if job.key not in done]
+        missing = [job for job in jobs if job.key not in done]
+        return sorted(missing, key=lambda j: (j.protocol, -j.cost))
+
+    def n_stale(self, task: Task) -> int:
+        """Records of other weights, packages, task versions or settings; the next run drops them."""
+        return len(self.records(task)) - len(self.fresh_records(task))
 
     def _journal(self, task: Task) -> Journal:
         return Journal(self.folder / f"{task.name}.journal.jsonl")
@@ -219,14 +224,14 @@ class Session:
         )
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:
-        """Write the result file of each task from its fresh records, then drop the journal."""
+        """Write the result file of each task that has a journal, then drop the journal."""
         paths = []
         for task in tasks:
             path = result_path(self.options.out, self.record.card.name, task.name)
-            result = self.result(task)
-            if result.records:
-                write_result(path, result)
-                self._journal(task).remove()
+            journal = self._journal(task)
+            if journal.path.exists():
+                write_result(path, self.result(task))
+                journal.remove()
                 paths.append(path)
         return paths
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,9 @@ class WorkerChannel:
         environment: Environment variables.
         folder: Working directory.
 
+    Attributes:
+        process: The process.
+
     Raises:
         WorkerCrashedError: The program cannot be started.
     """
@@ -43,21 +47,29 @@ class WorkerChannel:
         self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path
     ) -> None:
         self._tail = bytearray()
-        self._started = threading.Event()
-        self._failure: OSError | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        started: Future[subprocess.Popen[bytes]] = Future()
         self._thread = threading.Thread(
-            target=self._run, args=(command, environment, folder), name="worker-stderr", daemon=True
+            target=self._run,
+            args=(started, command, environment, folder),
+            name="worker-stderr",
+            daemon=True,
         )
         self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            msg = f"the worker cannot be started: {self._failure}"
-            raise WorkerCrashedError(msg) from self._failure
-
-    def _run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         try:
-            self._process = subprocess.Popen(
+            self.process = started.result()
+        except OSError as error:
+            msg = f"the worker cannot be started: {error}"
+            raise WorkerCrashedError(msg) from error
+
+    def _run(
+        self,
+        started: Future[subprocess.Popen[bytes]],
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+    ) -> None:
+        try:
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -68,11 +80,10 @@ class WorkerChannel:
                 start_new_session=True,  # Ctrl-C in the terminal is the harness's business
             )
         except OSError as error:
-            self._failure = error
+            started.set_exception(error)
             return
-        finally:
-            self._started.set()
-        self._drain(self._process)
+        started.set_result(process)
+        self._drain(process)
 
     def _drain(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None  # noqa: S101
@@ -81,12 +92,6 @@ class WorkerChannel:
             del self._tail[:-TAIL_BYTES]
         process.stderr.close()
         process.wait()
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """The process."""
-        assert self._process is not None  # noqa: S101
-        return self._process
 
     @property
     def alive(self) -> bool:

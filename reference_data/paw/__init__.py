@@ -1,0 +1,1 @@
+"""PAW sets that GPAW does not ship, and their checks."""

@@ -1,0 +1,1 @@
+"""Surface-energy references: recipes, results, published values, data card."""

@@ -16,6 +16,11 @@ from uipbench.reference.convergence import AS_USED, ConvergencePoint
 from uipbench.reference.engine import DftEngine, DftStructure, with_mesh
 from uipbench.reference.recipe import ReferenceCase, case_file
 from uipbench.reference.settings import DftSettings, kpoint_mesh
+from uipbench.reference_data.surface_energy.layered import (
+    layered_cell,
+    layered_lattice,
+    layered_slab,
+)
 from uipbench.reference_data.surface_energy.published import annotate
 from uipbench.reference_data.surface_energy.slabs import MATERIALS, build_slab, primitive_cell
 from uipbench.units import J_PER_M2
@@ -75,12 +80,13 @@ class SurfaceRecipe:
             kpts=mesh,
             smearing_ev=m.smearing_ev,
             spin_polarised=m.magmom != 0.0,
+            hubbard=m.hubbard,
         )
 
     def lattice(self, engine: DftEngine) -> dict[str, float]:
         """DFT lattice constants (Å) and bulk modulus, at the material's own cutoff and mesh."""
         m = MATERIALS[self.material]
-        cell = primitive_cell(m)
+        cell = layered_cell(m) if m.free_z else primitive_cell(m)
         plain = replace(self, cutoff_factor=1.0, kpoint_factor=1.0)
         settings = plain.settings(cell, slab=False)
         if m.cubic:
@@ -90,14 +96,21 @@ class SurfaceRecipe:
                 "bulk_modulus_gpa": state.bulk_modulus_gpa,
             }
         fine = replace(settings, cutoff_ev=max(700.0, settings.cutoff_ev))
-        a, _, c = engine.relax_cell(cell, fine, fmax=0.005).atoms.cell.lengths()
+        relaxed = engine.relax_cell(cell, fine, fmax=0.005).atoms
+        if m.free_z:
+            return layered_lattice(relaxed, m)
+        a, _, c = relaxed.cell.lengths()
         return {"lattice_constant_a": float(a), "lattice_constant_c": float(c)}
 
     def structures(self, lattice: dict[str, float]) -> tuple[Atoms, Atoms]:
         """Oriented bulk and unrelaxed slab at the DFT lattice constants."""
         material = MATERIALS[self.material].with_lattice(
-            lattice["lattice_constant_a"], lattice.get("lattice_constant_c")
+            lattice["lattice_constant_a"],
+            lattice.get("lattice_constant_c"),
+            lattice.get("internal_coordinate_z"),
         )
+        if material.free_z:
+            return layered_slab(material, self.miller_index, self.min_thickness, self.vacuum)
         return build_slab(
             material, self.miller_index, self.termination, self.min_thickness, self.vacuum
         )
@@ -190,7 +203,7 @@ def recipes() -> Sequence[SurfaceRecipe]:
         *_facets("full", "NaCl 110", "Mg 001", "LiF 110", "Si 111", "Li2S 111", "Li2O 110"),
         *_facets("full", "NaF 100", "Na 111", "Si 110", "LiBr 110", "Li2S 110", "Li 210"),
         *_facets("full", "LiI 100", "Ni 111", "MgO 110", "LiI 110", "Ni 100", "NaBr 100"),
-        *_facets("full", "Al 210", "Cu 210", "Li 211"),
+        *_facets("full", "Al 210", "Cu 210", "Li 211", "LiTiS2 001", "LiCoO2 104"),
     ]
 
 

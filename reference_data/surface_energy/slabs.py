@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ from ase.spacegroup import crystal
 from uipbench.errors import ReferenceEngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ase import Atoms
 
 Basis = tuple[tuple[str, tuple[float, float, float]], ...]
@@ -31,6 +33,9 @@ class Material:
         kpoint_length: n·a of the k-point mesh in Å.
         smearing_ev: Fermi-Dirac width in eV.
         magmom: Starting moment an atom in µB; not zero makes the case spin-polarised.
+        magnetic: Symbol that the starting moment is for; empty means every atom.
+        free_z: Symbol whose third coordinate the symmetry leaves free; empty means none.
+        hubbard: GPAW's +U string by element.
     """
 
     spacegroup: int
@@ -42,15 +47,22 @@ class Material:
     smearing_ev: float
     c: float | None = None
     magmom: float = 0.0
+    magnetic: str = ""
+    free_z: str = ""
+    hubbard: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cubic(self) -> bool:
         """Whether one lattice constant says it all."""
         return self.c is None
 
-    def with_lattice(self, a: float, c: float | None = None) -> Material:
-        """The same crystal with other lattice constants."""
-        return replace(self, a=a, c=c)
+    def with_lattice(self, a: float, c: float | None = None, z: float | None = None) -> Material:
+        """The same crystal with other lattice constants and another free coordinate."""
+        basis = tuple(
+            (symbol, (x, y, z if z is not None and symbol == self.free_z else old))
+            for symbol, (x, y, old) in self.basis
+        )
+        return replace(self, a=a, c=c, basis=basis)
 
     def conventional(self) -> Atoms:
         """Conventional cell."""
@@ -128,6 +140,31 @@ MATERIALS = {
     "MgO": _rocksalt("Mg", "O", 4.26, 520.0, "oxide"),
     "Li2O": _antifluorite("O", 4.64, "oxide"),
     "Li2S": _antifluorite("S", 5.72, "sulfide"),
+    "LiTiS2": Material(
+        spacegroup=164,
+        basis=(("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.24)), ("Li", (0, 0, 0.5))),
+        a=3.46,
+        c=6.19,
+        chemistry="layered sulfide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        smearing_ev=0.1,
+        free_z="S",
+    ),
+    "LiCoO2": Material(
+        spacegroup=166,
+        basis=(("Co", (0, 0, 0)), ("O", (0, 0, 0.26)), ("Li", (0, 0, 0.5))),
+        a=2.85,
+        c=14.1,
+        chemistry="layered oxide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        smearing_ev=0.05,
+        magmom=1.0,
+        magnetic="Co",
+        free_z="O",
+        hubbard={"Co": ":d,3.32,0"},
+    ),
 }
 
 
@@ -136,7 +173,7 @@ def primitive_cell(material: Material) -> Atoms:
     from pymatgen.io.ase import AseAtomsAdaptor
 
     structure = AseAtomsAdaptor.get_structure(material.conventional()).get_primitive_structure()
-    return _with_moments(AseAtomsAdaptor.get_atoms(structure, msonable=False), material)
+    return with_moments(AseAtomsAdaptor.get_atoms(structure, msonable=False), material)
 
 
 def build_slab(
@@ -182,7 +219,7 @@ def build_slab(
         size += 1.0
     slab.center(vacuum=vacuum / 2, axis=2)
     slab.pbc = bulk.pbc = True
-    return _with_moments(bulk, material), _with_moments(slab, material)
+    return with_moments(bulk, material), with_moments(slab, material)
 
 
 def _same_composition(slab: object) -> bool:
@@ -196,13 +233,16 @@ def _unwrap(slab: Atoms) -> None:
     slab.info.clear()
 
 
-def _with_moments(atoms: Atoms, material: Material) -> Atoms:
+def with_moments(atoms: Atoms, material: Material) -> Atoms:
+    """Copy with nothing but cell, positions and the material's starting moments."""
     plain = atoms.copy()
     plain.info.clear()
     for name in set(plain.arrays) - {"numbers", "positions"}:
         del plain.arrays[name]
     if material.magmom:
-        plain.set_initial_magnetic_moments([material.magmom] * len(plain))
+        symbols = plain.get_chemical_symbols()
+        moments = [material.magmom if material.magnetic in {"", s} else 0.0 for s in symbols]
+        plain.set_initial_magnetic_moments(moments)
     return plain
 
 

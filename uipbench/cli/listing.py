@@ -92,7 +92,8 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        short = name in {"name", "case", "task"} or numeric
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=short)
     for row in rows:
         table.add_row(*(_text(row.get(name)) for name in names))
     return table

@@ -132,8 +132,9 @@ def _run(session: Session, selection: Selection, console: Console) -> None:
     what = f"{selection.tier} tier, {len(jobs)} case runs"
     if not missing:
         console.print(f"[bold]{name}[/]: {what}: everything is there, nothing to compute")
-        session.write(selection.tasks)
+        computed = bool(session.write(selection.tasks))
     else:
+        _say_stale(session, selection, console)
         there = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
         console.print(f"[bold]{name}[/]: {what}{there}")
         start = time.monotonic()
@@ -145,12 +146,25 @@ def _run(session: Session, selection: Selection, console: Console) -> None:
         except KeyboardInterrupt:
             console.print("interrupted; finished cases are kept, run the same command to go on")
             sys.exit(EXIT_INTERRUPTED)
-        session.write(selection.tasks)
+        computed = bool(session.write(selection.tasks))
         console.print(f"computed {len(missing)} in {duration(time.monotonic() - start)}")
-    _write_page(session, console)
+    page = session.options.out / "site" / "index.html"
+    if computed or not page.exists():
+        _write_page(session)
+    console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
+    console.print(f"page:    {page}", markup=False, soft_wrap=True)
 
 
-def _write_page(session: Session, console: Console) -> None:
+def _say_stale(session: Session, selection: Selection, console: Console) -> None:
+    stale = sum(session.n_stale(task) for task in selection.tasks)
+    if stale:
+        console.print(
+            f"{stale} stored records are stale (other weights, packages, task, case or settings) "
+            "and will be replaced"
+        )
+
+
+def _write_page(session: Session) -> None:
     from uipbench.registry import load_tasks
     from uipbench.results import load_results
     from uipbench.site.build import build_site
@@ -161,9 +175,7 @@ def _write_page(session: Session, console: Console) -> None:
     names = frozenset(result.model.card.name for result in own)
     others = [r for r in load_results(public) if r.model.card.name not in names]
     results = [*others, *own]
-    page = build_site(out / "site", results=results, tasks=list(load_tasks().values()), own=names)
-    console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
-    console.print(f"page:    {page}", markup=False, soft_wrap=True)
+    build_site(out / "site", results=results, tasks=list(load_tasks().values()), own=names)
 
 
 def _show(

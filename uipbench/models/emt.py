@@ -9,16 +9,16 @@
 # checkpoint = "none"
 # licence = "LGPL-2.1-or-later"
 # training-data = "none: parameters of Jacobsen, Stoltze and Nørskov, fitted to bulk metals"
-# xc = "LDA, through the fit to fcc metals"
-# parameters = 56
-# elements = ["Ag", "Al", "Au", "Cu", "Ni", "Pd", "Pt", "H", "C", "N", "O"]
+# xc = "none: parameters fitted to properties of the metals"
+# parameters = 49
+# elements = ["Ag", "Al", "Au", "Cu", "Ni", "Pd", "Pt"]
 # energy-convention = "zero is each fcc metal in its equilibrium bulk"
 # citation = "doi:10.1016/0039-6028(96)00816-3"
 # url = "https://ase-lib.org/ase/calculators/emt.html"
 # ///
 """Effective-medium theory as in ASE: no universal potential, for tests and as a baseline.
 
-H, C, N and O are in it for demonstration; their parameters are not realistic.
+ASE also has H, C, N and O, "just for fun" as it says; the card leaves them out.
 """
 
 from __future__ import annotations

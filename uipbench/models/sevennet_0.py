@@ -4,45 +4,44 @@
 #
 # [tool.uipbench]
 # name = "sevennet-0"
-# title = "CHGNet 0.3.0"
-# family = "CHGNet"
-# checkpoint = "0.3.0"
-# licence = "BSD-3-Clause-LBNL"
-# training-data = "MPtrj"
+# title = "SevenNet-0 (11Jul2024)"
+# family = "SevenNet"
+# checkpoint = "7net-0_11Jul2024"
+# licence = "MIT"
+# training-data = "MPtrj (2022.9): 1.58 M frames of 146 k Materials Project relaxations"
 # xc = "PBE(+U)"
-# parameters = 412525
-# elements = "1-94"
-# energy-convention = "x"
-# citation = "doi:10.1038/s42256-023-00716-3"
-# url = "https://github.com/CederGroupHub/chgnet"
+# parameters = 842440
+# elements = "1-83, 89-94"
+# energy-convention = "VASP total energy without corrections (uncorrected_total_energy of MPtrj)"
+# citation = "doi:10.1021/acs.jctc.4c00190"
+# url = "https://github.com/MDIL-SNU/SevenNet"
 #
+# [tool.uipbench.environment]
+# SEVENNET_ENABLE_CUEQ = "0"
+# SEVENNET_ENABLE_FLASH = "0"
+# SEVENNET_ENABLE_OEQ = "0"
+#
+# [tool.uipbench.weights]
+# package = "sevenn"
+# file = "pretrained_potentials/SevenNet_0__11Jul2024/checkpoint_sevennet_0.pth"
+# sha256 = "7052cb42b7b3be42b40b97fa0d21077a48c54b5548948fc4dcf346629f813c36"
 # ///
-"""CHGNet 0.3.0."""
+"""SevenNet-0 of 11 July 2024."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ase.calculators.calculator import Calculator
+from sevenn.calculator import SevenNetCalculator
 
 
-def load(checkpoint: str | None, device: str, dtype: str) -> Calculator:
-    """ASE calculator of the potential, in single precision.
+def load(checkpoint: str | None, device: str, dtype: str) -> SevenNetCalculator:
+    """ASE calculator of the potential, without dispersion; its stress costs nothing extra.
 
     Raises:
-        ValueError: Another precision is asked for.
+        ValueError: Not in single precision, the only one of the checkpoint.
     """
-    from chgnet.model.dynamics import CHGNetCalculator
-    from chgnet.model.model import CHGNet
-
     if dtype not in {"default", "float32"}:
-        msg = f"chgnet computes in float32 alone, not in {dtype}; leave out --dtype"
+        msg = f"SevenNet computes in float32 alone, not in {dtype}"
         raise ValueError(msg)
-    if checkpoint is None:
-        model = CHGNet.load(model_name="0.3.0", use_device=device, verbose=False)
-    else:
-        model = CHGNet.from_file(checkpoint)
-    calculator = CHGNetCalculator(model, use_device=device)
+    calculator = SevenNetCalculator(checkpoint or "7net-0_11Jul2024", device=device)
     calculator.dtype = "float32"
     return calculator

@@ -36,6 +36,7 @@ def card_text(task: str) -> str:
         RegistryError: The task has no recipes.
         ReferenceDataError: A file is damaged.
     """
+    queue.load_recipes(task)
     folder = queue.DATA_FOLDER / task
     environment = Environment(
         loader=FileSystemLoader(folder),

@@ -16,7 +16,7 @@ from uipbench.site.records import gather
 from uipbench.site.rendering import ASSETS, content_security_policy, environment
 from uipbench.site.strip import WIDTH
 from uipbench.site.taskpage import task_page
-from uipbench.site.writer import SiteWriter
+from uipbench.site.writer import SiteWriter, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ class _Pages:
     def write_model(self, entry: Entry) -> None:
         """The page of a model."""
         view = model_page(self._records, self._board, entry)
-        self.render(f"models/{entry.name}.html", "model.html", view=view)
+        self.render(f"models/{check_name(entry.name)}.html", "model.html", view=view)
 
     def write_task(self, task: Task) -> None:
         """The page of a task, the pages of its cases, and the data of both."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uipbench.outcome import PROTOCOLS
-from uipbench.site.cells import Cell, ErrorScale, error_scale, make_cell
+from uipbench.site.cells import Cell, CellMaker, cell_maker
 from uipbench.site.strip import Axis, make_axis
 
 if TYPE_CHECKING:
@@ -77,13 +77,13 @@ class CasePage:
 def case_pages(records: Records, task: Task) -> list[CasePage]:
     """The pages of all cases of a task."""
     cases = list(task.cases())
-    scale = error_scale(task)
+    make = cell_maker(task)
     neighbours = zip([None, *cases[:-1]], cases, [*cases[1:], None], strict=True)
     return [
         CasePage(
             task=task,
             case=case,
-            tables=_tables(records, task, case, scale),
+            tables=_tables(records, make, case),
             structures=_structures(case),
             previous=previous,
             following=following,
@@ -92,18 +92,15 @@ def case_pages(records: Records, task: Task) -> list[CasePage]:
     ]
 
 
-def _tables(
-    records: Records, task: Task, case: Case, scale: ErrorScale
-) -> tuple[QuantityTable, ...]:
-    names = [task.quantity, *(name for name in case.references if name != task.quantity)]
-    return tuple(_table(records, task, case, scale, name) for name in names)
+def _tables(records: Records, make: CellMaker, case: Case) -> tuple[QuantityTable, ...]:
+    scored = make.task.quantity
+    names = [scored, *(name for name in case.references if name != scored)]
+    return tuple(_table(records, make, case, name) for name in names)
 
 
-def _table(
-    records: Records, task: Task, case: Case, scale: ErrorScale, name: str
-) -> QuantityTable:
-    rows = [_row(entry, task, case, scale, name) for entry in records.entries]
-    scored = name == task.quantity
+def _table(records: Records, make: CellMaker, case: Case, name: str) -> QuantityTable:
+    rows = [_row(entry, make, case, name) for entry in records.entries]
+    scored = name == make.task.quantity
     shown = [r for r in rows if scored or any(c.value is not None for c in r.cells.values())]
     reference = case.references[name]
     published = tuple(p for p in case.published if p.quantity == name and p.unit == reference.unit)
@@ -117,13 +114,8 @@ def _table(
     )
 
 
-def _row(entry: Entry, task: Task, case: Case, scale: ErrorScale, name: str) -> PredictionRow:
-    cells: dict[Protocol, Cell] = {
-        protocol: make_cell(
-            entry.outcomes(task.name, protocol).get(case.id), case, task, scale, name
-        )
-        for protocol in reversed(PROTOCOLS)
-    }
+def _row(entry: Entry, make: CellMaker, case: Case, name: str) -> PredictionRow:
+    cells = {protocol: make(entry, case, protocol, name) for protocol in reversed(PROTOCOLS)}
     return PredictionRow(entry, cells)
 
 

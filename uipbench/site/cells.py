@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from uipbench.errors import CaseError
 from uipbench.metrics import trivial_prediction
-from uipbench.outcome import Failed
+from uipbench.outcome import Failed, Predicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from uipbench.case import Case
-    from uipbench.outcome import Outcome
+    from uipbench.outcome import Protocol
+    from uipbench.site.records import Entry
     from uipbench.task import Task
 
 _LEVELS = (0.1, 0.3, 0.6, 1.0)
@@ -33,7 +34,7 @@ class Cell:
         message: The failure's message.
     """
 
-    status: Literal["predicted", "failed", "missing", "none"]
+    status: Literal["predicted", "failed", "missing", "stale", "none"]
     value: float | None = None
     error: float | None = None
     level: int = 0
@@ -72,24 +73,47 @@ def error_scale(task: Task) -> ErrorScale:
     return ErrorScale(tuple(mean * fraction for fraction in _LEVELS) if mean else ())
 
 
-def make_cell(
-    outcome: Outcome | None, case: Case, task: Task, scale: ErrorScale, quantity: str = ""
-) -> Cell:
-    """The cell of one outcome, for the scored quantity or another one."""
-    name = quantity or task.quantity
-    if outcome is None:
-        return Cell(status="missing")
-    if isinstance(outcome, Failed):
-        kind = outcome.kind.replace("_", " ")
-        return Cell(status="failed", kind=kind, message=outcome.message)
-    error = task.errors(case, outcome.values).get(name)
+@dataclass(frozen=True, slots=True)
+class CellMaker:
+    """Makes the cells of a task.
+
+    Attributes:
+        task: The task.
+        scale: Its colour scale.
+    """
+
+    task: Task
+    scale: ErrorScale
+
+    def __call__(self, entry: Entry, case: Case, protocol: Protocol, quantity: str = "") -> Cell:
+        """The cell of a model, case and protocol, for the scored quantity or another one."""
+        name = quantity or self.task.quantity
+        outcome = entry.outcomes(self.task.name, protocol).get(case.id)
+        if isinstance(outcome, Predicted):
+            return _number_cell(outcome, case, self, name)
+        if name != self.task.quantity:
+            return Cell(status="none")
+        if isinstance(outcome, Failed):
+            kind = outcome.kind.replace("_", " ")
+            return Cell(status="failed", kind=kind, message=outcome.message)
+        stale = case.id in entry.stale(self.task.name, protocol)
+        return Cell(status="stale" if stale else "missing")
+
+
+def cell_maker(task: Task) -> CellMaker:
+    """The maker of a task's cells."""
+    return CellMaker(task, error_scale(task))
+
+
+def _number_cell(outcome: Predicted, case: Case, maker: CellMaker, name: str) -> Cell:
+    error = maker.task.errors(case, outcome.values).get(name)
     if error is None:
         return Cell(status="none")
     return Cell(
         status="predicted",
         value=outcome.values[name],
         error=error,
-        level=scale.level(error),
+        level=maker.scale.level(error),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uipbench.outcome import PROTOCOLS
-from uipbench.site.cells import Cell, ErrorScale, error_scale, make_cell
+from uipbench.site.cells import Cell, CellMaker, cell_maker
 from uipbench.site.taskpage import Failure, failures
 
 if TYPE_CHECKING:
@@ -66,24 +66,23 @@ def model_page(records: Records, board: Sequence[BoardTable], entry: Entry) -> M
 
 def _section(board: Sequence[BoardTable], entry: Entry) -> TaskSection:
     task = board[0].task
-    scale = error_scale(task)
+    make = cell_maker(task)
     result = entry.results[task.name]
     known = {case.id for case in task.cases()}
     return TaskSection(
         task=task,
         result=result,
         board={table.protocol: table.row_of(entry) for table in board},
-        errors=tuple(_errors(entry, task, scale)),
-        failures=tuple(failures(entry, task, scale)),
+        errors=tuple(_errors(entry, make)),
+        failures=tuple(failures(entry, make)),
         unknown=tuple(sorted({r.case_id for r in result.records} - known)),
     )
 
 
-def _errors(entry: Entry, task: Task, scale: ErrorScale) -> list[ErrorRow]:
-    outcomes = {p: entry.outcomes(task.name, p) for p in reversed(PROTOCOLS)}
+def _errors(entry: Entry, make: CellMaker) -> list[ErrorRow]:
     rows = [
-        ErrorRow(case, {p: make_cell(o.get(case.id), case, task, scale) for p, o in outcomes.items()})
-        for case in task.cases()
+        ErrorRow(case, {p: make(entry, case, p) for p in reversed(PROTOCOLS)})
+        for case in make.task.cases()
     ]
     return sorted(rows, key=_largest_first)
 

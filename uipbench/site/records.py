@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uipbench.errors import ResultFileError
+from uipbench.plan import content_key
+from uipbench.registry import task_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ class Entry:
     own: bool
     results: Mapping[str, ResultFile]
     _outcomes: Mapping[tuple[str, str], Mapping[str, Outcome]]
+    _stale: Mapping[tuple[str, str], frozenset[str]]
 
     @property
     def name(self) -> str:
@@ -36,8 +39,12 @@ class Entry:
         return self.card.name
 
     def outcomes(self, task: str, protocol: Protocol) -> Mapping[str, Outcome]:
-        """Outcome by case identifier; empty if the model was not run."""
+        """Outcome by case identifier; empty if the model was not run. Stale ones are left out."""
         return self._outcomes.get((task, protocol), {})
+
+    def stale(self, task: str, protocol: Protocol) -> frozenset[str]:
+        """Cases whose record was made with another version of the task or of the case."""
+        return self._stale.get((task, protocol), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +66,10 @@ def gather(results: Sequence[ResultFile], tasks: Sequence[Task], own: frozenset[
     Raises:
         ResultFileError: Two result files of one model and task.
     """
-    names = {task.name for task in tasks}
+    by_name = {task.name: task for task in tasks}
     grouped: dict[str, dict[str, ResultFile]] = {}
     for result in results:
-        if result.task not in names:
+        if result.task not in by_name:
             continue
         of_model = grouped.setdefault(result.model.card.name, {})
         if result.task in of_model:
@@ -72,20 +79,38 @@ def gather(results: Sequence[ResultFile], tasks: Sequence[Task], own: frozenset[
             )
             raise ResultFileError(msg)
         of_model[result.task] = result
-    entries = (_entry(name, grouped[name], own) for name in sorted(grouped))
+    entries = (_entry(name, grouped[name], by_name, own) for name in sorted(grouped))
     return Records(tuple(tasks), tuple(entries))
 
 
-def _entry(name: str, results: dict[str, ResultFile], own: frozenset[str]) -> Entry:
+def _entry(
+    name: str, results: dict[str, ResultFile], tasks: Mapping[str, Task], own: frozenset[str]
+) -> Entry:
     ordered = dict(sorted(results.items()))
     first = next(iter(ordered.values()))
     marked = name in own or any(result.model.own for result in ordered.values())
-    return Entry(first.model.card, marked, ordered, _outcomes(ordered))
+    split = [_split(result, tasks[task]) for task, result in ordered.items()]
+    outcomes = {place: found for current, _ in split for place, found in current.items()}
+    stale = {place: frozenset(ids) for _, old in split for place, ids in old.items()}
+    return Entry(first.model.card, marked, ordered, outcomes, stale)
 
 
-def _outcomes(results: dict[str, ResultFile]) -> dict[tuple[str, str], dict[str, Outcome]]:
-    found: dict[tuple[str, str], dict[str, Outcome]] = {}
-    for task, result in results.items():
-        for record in result.records:
-            found.setdefault((task, record.protocol), {})[record.case_id] = record.as_outcome()
-    return found
+def _split(
+    result: ResultFile, task: Task
+) -> tuple[dict[tuple[str, str], dict[str, Outcome]], dict[tuple[str, str], set[str]]]:
+    """Current outcomes and identifiers of stale ones; records of unknown cases are in neither."""
+    version = task_version(task)
+    cases = {case.id: case for case in task.cases()}
+    current: dict[tuple[str, str], dict[str, Outcome]] = {}
+    stale: dict[tuple[str, str], set[str]] = {}
+    for record in result.records:
+        case = cases.get(record.case_id)
+        if case is None:
+            continue
+        place = (task.name, record.protocol)
+        key = content_key(result.model, result.settings, version, case, record.protocol)
+        if record.key == key:
+            current.setdefault(place, {})[case.id] = record.as_outcome()
+        else:
+            stale.setdefault(place, set()).add(case.id)
+    return current, stale

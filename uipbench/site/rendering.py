@@ -26,7 +26,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (text.number, text.signed, text.amount, text.unit, text.words, text.clip)
+    filters = (
+        text.number,
+        text.signed,
+        text.amount,
+        text.unit,
+        text.words,
+        text.clip,
+        text.label,
+        text.key_unit,
+    )
     env.filters.update({function.__name__: function for function in filters})
     env.filters.update(embedded=embedded_json, doi=text.doi_url, web=text.web_url)
     return env

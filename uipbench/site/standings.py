@@ -28,11 +28,19 @@ class Standing:
         scope: ``all`` cases, the ``quick`` tier only, or ``none``: not run.
         score: Over the cases of the scope.
         n_task_cases: Cases of the task that have the protocol.
+        n_stale: Cases whose record is out of date and not used.
     """
 
     scope: Scope
     score: Score
     n_task_cases: int
+    n_stale: int
+
+    @property
+    def n_missing(self) -> int:
+        """Cases of the scope that were never run."""
+        done = self.score.n_predicted + self.score.n_failed + self.n_stale
+        return max(0, self.score.n_cases - done)
 
     @property
     def order(self) -> tuple[int, float, float]:
@@ -52,6 +60,7 @@ def standing(task: Task, entry: Entry, protocol: Protocol) -> Standing:
         scope=scope,
         score=score(counted, outcomes, task.quantity, protocol),
         n_task_cases=len(cases),
+        n_stale=len(entry.stale(task.name, protocol)),
     )
 
 

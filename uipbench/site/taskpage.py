@@ -6,9 +6,9 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from uipbench.outcome import PROTOCOLS, Failed
+from uipbench.outcome import PROTOCOLS
 from uipbench.site import text
-from uipbench.site.cells import Cell, ErrorScale, error_scale, make_cell
+from uipbench.site.cells import Cell, CellMaker, ErrorScale, cell_maker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,37 +63,34 @@ class TaskPage:
 def task_page(records: Records, board: Sequence[BoardTable]) -> TaskPage:
     """The page of a task from its tables of the board."""
     task = board[0].task
-    scale = error_scale(task)
-    tables = tuple(_case_table(table, scale) for table in board)
+    make = cell_maker(task)
+    tables = tuple(_case_table(table, make) for table in board)
     return TaskPage(
         task=task,
         board=tuple(board),
         tables=tables,
-        failures=tuple(f for entry in records.entries for f in failures(entry, task, scale)),
-        scale=scale,
+        failures=tuple(f for entry in records.entries for f in failures(entry, make)),
+        scale=make.scale,
         theory=theory_summary(task),
         plot=_parity_data(task, tables),
     )
 
 
-def failures(entry: Entry, task: Task, scale: ErrorScale) -> list[Failure]:
+def failures(entry: Entry, make: CellMaker) -> list[Failure]:
     """Failed cases of a model in a task, by protocol and case."""
-    found = []
-    for protocol in reversed(PROTOCOLS):
-        outcomes = entry.outcomes(task.name, protocol)
-        for case in task.cases():
-            outcome = outcomes.get(case.id)
-            if isinstance(outcome, Failed):
-                found.append(Failure(entry, case, protocol, make_cell(outcome, case, task, scale)))
-    return found
+    return [
+        Failure(entry, case, protocol, cell)
+        for protocol in reversed(PROTOCOLS)
+        for case in make.task.cases()
+        if (cell := make(entry, case, protocol)).status == "failed"
+    ]
 
 
-def _case_table(board: BoardTable, scale: ErrorScale) -> CaseTable:
+def _case_table(board: BoardTable, make: CellMaker) -> CaseTable:
     task, protocol = board.task, board.protocol
     columns = tuple(row.entry for row in board.rows if row.standing.scope != "none")
-    outcomes = [entry.outcomes(task.name, protocol) for entry in columns]
     rows = tuple(
-        CaseRow(case, tuple(make_cell(o.get(case.id), case, task, scale) for o in outcomes))
+        CaseRow(case, tuple(make(entry, case, protocol) for entry in columns))
         for case in task.cases()
         if protocol in case.protocols
     )
@@ -138,15 +135,18 @@ def _traces(table: CaseTable, task: Task) -> list[dict[str, Any]]:
         shown = [(case, cell) for case, cell in cells if cell.status == "predicted"]
         traces.append(
             {
-                "name": _plot_text(entry.card.title or entry.name),
+                "id": entry.name,
+                "name": _plot_text(entry.card.title or entry.name, 40),
+                "label": text.clean(text.clip(entry.card.title or entry.name, 40)),
+                "short": _plot_text(entry.card.title or entry.name, 20),
                 "x": [case.reference(task.quantity) for case, _ in shown],
                 "y": [cell.value for _, cell in shown],
-                "case": [_plot_text(case.title) for case, _ in shown],
+                "case": [_plot_text(case.title, 40) for case, _ in shown],
                 "page": [f"../cases/{task.name}/{case.id}.html" for case, _ in shown],
             }
         )
     return traces
 
 
-def _plot_text(value: str) -> str:
-    return html.escape(text.clean(text.clip(value, 40)), quote=False)
+def _plot_text(value: str, length: int) -> str:
+    return html.escape(text.clean(text.clip(value, length)), quote=False)

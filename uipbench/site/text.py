@@ -10,6 +10,18 @@ from urllib.parse import quote, urlsplit
 MISSING = "–"
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_KEY_UNITS = {
+    "a": "Å",
+    "a2": "Å²",
+    "a3": "Å³",
+    "ev": "eV",
+    "ev_per_a": "eV/Å",
+    "gpa": "GPa",
+    "j_per_m2": "J/m²",
+    "mub": "µB",
+    "s": "s",
+    "v": "V",
+}
 _DOI = re.compile(r"10\.\d{4,9}/[^\s<>\"]+")
 
 
@@ -49,6 +61,22 @@ def unit(text: str) -> str:
 def words(identifier: str) -> str:
     """``surface_energy`` as ``surface energy``."""
     return identifier.replace("_", " ")
+
+
+def label(key: str) -> str:
+    """``area_a2`` as ``area``: the words of a key without its unit."""
+    suffix = _unit_suffix(key)
+    return words(key.removesuffix(f"_{suffix}") if suffix else key)
+
+
+def key_unit(key: str) -> str:
+    """``area_a2`` as ``Å²``: the unit at the end of a key, or nothing."""
+    return _KEY_UNITS.get(_unit_suffix(key), "")
+
+
+def _unit_suffix(key: str) -> str:
+    matching = [suffix for suffix in _KEY_UNITS if key.endswith(f"_{suffix}")]
+    return max(matching, key=len, default="")
 
 
 def clip(text: str, length: int = 90) -> str:

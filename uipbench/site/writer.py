@@ -59,13 +59,24 @@ class SiteWriter:
             (self._out / path).unlink(missing_ok=True)
 
     def _check(self, path: str) -> None:
-        if not _is_plain(path):
-            msg = f"'{path[:80]}' cannot be a file of the site; names are letters, digits and _.-"
-            raise ResultFileError(msg)
+        for part in path.split("/"):
+            check_name(part)
         other = self._names.setdefault(path.casefold(), path)
         if other != path or path in self._digests:
             msg = f"'{path}' and '{other}' would be the same file; rename one model or task"
             raise ResultFileError(msg)
+
+
+def check_name(name: str) -> str:
+    """The name itself, if it can be a part of a path.
+
+    Raises:
+        ResultFileError: It is empty or has other characters than letters, digits and ``_.-``.
+    """
+    if not _PART.fullmatch(name):
+        msg = f"'{name[:80]}' cannot be a file of the site; names are letters, digits and _.-"
+        raise ResultFileError(msg)
+    return name
 
 
 def _is_plain(path: str) -> bool:

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -94,7 +95,7 @@ class Model:
         seconds = time.perf_counter() - start
         n_atoms = sum(map(len, structures))
         return [
-            _reply(lambda r=result: r, atoms, properties, seconds * len(atoms) / n_atoms)
+            _reply(partial(_given, result), atoms, properties, seconds * len(atoms) / n_atoms)
             for atoms, result in zip(structures, results, strict=True)
         ]
 
@@ -103,12 +104,17 @@ def _evaluate_one(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) ->
     return _reply(lambda: _calculate(calculator, atoms, properties), atoms, properties, None)
 
 
+def _given(results: dict[str, Any]) -> dict[str, Any]:
+    return dict(results)
+
+
 def _calculate(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
     """Ask for all properties in one call, so that a calculator computes these and no others."""
     from ase.calculators.calculator import all_changes
 
     results: dict[str, Any] = {}
     if hasattr(calculator, "calculate"):
+        atoms.calc = calculator  # some calculators check the elements here
         calculator.reset()
         calculator.calculate(atoms, list(properties), list(all_changes))
         results = dict(calculator.results)
