@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
 
@@ -25,9 +27,6 @@ def calculator():
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """One run of the command line: three cases in both protocols."""
-    import subprocess
-    import sys
-
     folder = tmp_path_factory.mktemp("chgnet")
     patterns = [argument for case in CASES for argument in ("--cases", case)]
     command = [sys.executable, "-m", "uipbench", "score", "chgnet", "--tier", "full", *patterns]
@@ -42,10 +41,11 @@ def result(tmp_path_factory):
     return read_result(folder / "uipbench-results" / "chgnet" / "surface_energy.json")
 
 
-def gamma(slab: Atoms, bulk: Atoms) -> float:
+def gamma(slab, bulk):
     area = np.linalg.norm(np.cross(slab.cell[0], slab.cell[1]))
     n = len(slab) / len(bulk)
-    return (slab.get_potential_energy() - n * bulk.get_potential_energy()) / (2 * area) * 16.0217663
+    difference = slab.get_potential_energy() - n * bulk.get_potential_energy()
+    return difference / (2 * area) * 16.0217663
 
 
 def predicted(result, case_id, protocol):
@@ -74,7 +74,8 @@ def test_relaxed_equals_a_plain_ase_script(result, calculator, case_id):
     FIRE(FrechetCellFilter(bulk), logfile=None).run(fmax=0.001, steps=300)
     ratio = bulk.cell.lengths() / start.lengths()
     z = slab.positions[:, 2] - slab.positions[:, 2].mean()
-    slab.set_cell([slab.cell[0] * ratio[0], slab.cell[1] * ratio[1], slab.cell[2]], scale_atoms=True)
+    strained = [slab.cell[0] * ratio[0], slab.cell[1] * ratio[1], slab.cell[2]]
+    slab.set_cell(strained, scale_atoms=True)
     slab.positions[:, 2] = slab.cell[2, 2] / 2 + z * ratio[2]
     slab.calc = calculator
     FIRE(slab, logfile=None).run(fmax=0.005, steps=400)

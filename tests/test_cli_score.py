@@ -1,4 +1,4 @@
-"""``uipbench score`` as a user runs it: real models, real references, and everything that goes wrong."""
+"""``uipbench score`` as a user runs it, and everything that goes wrong."""
 
 from __future__ import annotations
 
@@ -162,7 +162,9 @@ def test_models_that_break_fail_by_case_with_a_reason(uipbench, tmp_path, action
 
 
 def test_model_that_cannot_load_is_one_line(uipbench, tmp_path):
-    write_model(tmp_path / "m.py", "def load(checkpoint, device, dtype):\n    raise OSError('no file')\n")
+    write_model(
+        tmp_path / "m.py", "def load(checkpoint, device, dtype):\n    raise OSError('no file')\n"
+    )
     line = one_line_error(uipbench("score", "m.py", "--cases", "al_111"))
     assert "m.py: the model cannot be loaded" in line
     assert "no file" in line
@@ -189,7 +191,9 @@ def test_damaged_result_file_is_named_and_kept(uipbench, tmp_path):
 def test_damaged_journal_lines_are_computed_again(uipbench, tmp_path):
     folder = tmp_path / "uipbench-results" / "emt"
     folder.mkdir(parents=True)
-    (folder / "surface_energy.journal.jsonl").write_bytes(b'{"sha256": "x", "record": "y"}\n\x00\xff')
+    (folder / "surface_energy.journal.jsonl").write_bytes(
+        b'{"sha256": "x", "record": "y"}\n\x00\xff'
+    )
     done = uipbench("score", "emt", "--cases", "al_111", "--protocol", "fixed")
     assert done.returncode == 0, done.stderr
     assert "2 damaged journal lines left out" in done.stdout
@@ -229,7 +233,7 @@ def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign
     write_model(tmp_path / "m.py", COUNTING)
     count, whole = tmp_path / "count", tmp_path / "whole"
     command = [sys.executable, "-m", "uipbench", "score", "m.py", "--protocol", "fixed"]
-    command += ["--cases", "[ac]?_1*", "--cases", "li_1*", "--workers", "1"]
+    command += ["--cases", "[ac][glu]_*", "--workers", "1"]
     slow = {**os.environ, "COUNT_FILE": str(count), "CALL_SECONDS": "0.2"}
     journal = tmp_path / "uipbench-results" / "m" / "surface_energy.journal.jsonl"
     process = subprocess.Popen(
@@ -247,12 +251,16 @@ def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign
     finished = journal.read_bytes().count(b"\n")
     before = len(count.read_text())
     fast = {**os.environ, "COUNT_FILE": str(count)}
-    done = subprocess.run(command, cwd=tmp_path, env=fast, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=fast, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     result = read_result(tmp_path / "uipbench-results" / "m" / "surface_energy.json")
     assert len(count.read_text()) - before == 3 * (len(result.records) - finished)
     fresh = {**os.environ, "COUNT_FILE": str(whole)}
-    subprocess.run([*command, "--out", "o"], cwd=tmp_path, env=fresh, capture_output=True, check=True)
+    subprocess.run(
+        [*command, "--out", "o"], cwd=tmp_path, env=fresh, capture_output=True, check=True
+    )
     undisturbed = read_result(tmp_path / "o" / "m" / "surface_energy.json")
     assert [r.outcome.values for r in result.records] == [
         r.outcome.values for r in undisturbed.records

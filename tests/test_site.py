@@ -625,7 +625,7 @@ def test_sorting_is_in_the_url(open_page) -> None:
 
 def test_protocol_switch_is_in_the_url(open_page) -> None:
     page = open_page()
-    page.get_by_text("Fixed", exact=True).first.click()
+    page.get_by_role("radio", name="Fixed").check()
     assert page.url.endswith("?protocol=fixed")
     assert models(page)[-1] == "GOOD"
     page.reload()
@@ -703,6 +703,6 @@ def test_the_board_is_readable_without_scripts(browser: Browser, site: Path) -> 
     page = context.new_page()
     page.goto((site / "index.html").resolve().as_uri())
     assert models(page) == ["GOOD", "SOFT", "SWIFT", "MINE"]
-    page.get_by_text("Fixed", exact=True).first.click()
+    page.get_by_role("radio", name="Fixed").check()
     assert models(page)[-1] == "GOOD"
     context.close()

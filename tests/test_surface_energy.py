@@ -103,7 +103,8 @@ def test_no_strain_gives_the_same_slab_distances():
 def test_formula_and_units():
     slab = fcc111("Cu", (1, 1, 4), a=3.6, vacuum=6.0)
     area = 3.6**2 * np.sqrt(3) / 4
-    assert surface_energy(slab, -10.0, -3.0) == pytest.approx(2.0 / (2 * area) * 16.021766, rel=1e-7)
+    expected = 2.0 / (2 * area) * 16.021766
+    assert surface_energy(slab, -10.0, -3.0) == pytest.approx(expected, rel=1e-7)
     assert pytest.approx(16.021766, rel=1e-7) == J_PER_M2
     assert pytest.approx(160.21766, rel=1e-7) == GPA
 

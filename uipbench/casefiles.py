@@ -1,4 +1,4 @@
-"""Format of a reference case on disk: ``<id>.json`` beside ``<id>.extxyz``, digests in ``lock.json``.
+"""A reference case on disk: ``<id>.json`` beside ``<id>.extxyz``, digests in ``lock.json``.
 
 The JSON holds what was derived (values, units, uncertainties, level of theory, sources), the
 extended-XYZ file every structure with its DFT energy, forces and moments.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uipbench.errors import ReferenceDataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA_VERSION = 1
 LOCK_NAME = "lock.json"
@@ -195,7 +197,7 @@ def write_atomically(path: Path, content: str) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def write_case(folder: Path, file: CaseFile, extxyz: str) -> None:

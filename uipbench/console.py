@@ -34,18 +34,20 @@ def make_console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
     return Console(
-        stderr=stderr, width=None if terminal else PLAIN_WIDTH, no_color=not terminal, highlight=False
+        stderr=stderr,
+        width=None if terminal else PLAIN_WIDTH,
+        no_color=not terminal,
+        highlight=False,
     )
 
 
 def duration(seconds: float) -> str:
     """Such as ``1 h 05 min``, ``3 min 20 s``, ``12 s``."""
-    whole = max(0, round(seconds))
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole} s"
+    minutes, left = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {left:02d} s" if minutes else f"{left} s"
 
 
 class _Left(ProgressColumn):

@@ -27,7 +27,9 @@ def reference_folder(task: str) -> Path:
 
 def case_ids(folder: Path) -> list[str]:
     """Identifiers of the cases in a folder, from its lock alone."""
-    return sorted(name.removesuffix(".json") for name in read_lock(folder) if name.endswith(".json"))
+    return sorted(
+        name.removesuffix(".json") for name in read_lock(folder) if name.endswith(".json")
+    )
 
 
 def load_cases(folder: Path, task: str) -> tuple[Case, ...]:

@@ -1,4 +1,4 @@
-"""Finding the task plugins: folders of ``uipbench.tasks`` and the entry points ``uipbench.tasks``."""
+"""Finding the task plugins: folders of ``uipbench.tasks``, and entry points of that group."""
 
 from __future__ import annotations
 

@@ -60,9 +60,7 @@ def relax_positions(
 
     moving = atoms.copy()
     moving.calc = calculator
-    optimiser = BFGS(
-        moving, logfile=None, maxstep=MAX_DISPLACEMENT_A, alpha=INITIAL_HESSIAN
-    )
+    optimiser = BFGS(moving, logfile=None, maxstep=MAX_DISPLACEMENT_A, alpha=INITIAL_HESSIAN)
     return _run(optimiser, moving, fmax, max_steps)
 
 

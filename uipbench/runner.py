@@ -83,9 +83,7 @@ class Runner:
                 raise item.outcome
             yield item.job, item.outcome
 
-    def _work(
-        self, waiting: queue.SimpleQueue[Job], finished: queue.Queue[Finished]
-    ) -> None:
+    def _work(self, waiting: queue.SimpleQueue[Job], finished: queue.Queue[Finished]) -> None:
         while True:
             try:
                 job = waiting.get_nowait()

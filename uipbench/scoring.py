@@ -60,7 +60,7 @@ def open_session(
     return Session(file, environment, options)
 
 
-def score(
+def score(  # noqa: PLR0913 - the options of the command line
     model: str,
     *,
     out: Path,

@@ -163,7 +163,7 @@ class Session:
         return sorted(missing, key=lambda j: (j.protocol, -j.cost))
 
     def n_stale(self, task: Task) -> int:
-        """Records of other weights, packages, task versions or settings; the next run drops them."""
+        """Records of other weights, packages, task or settings; the next run drops them."""
         return len(self.records(task)) - len(self.fresh_records(task))
 
     def _journal(self, task: Task) -> Journal:
@@ -277,5 +277,3 @@ def _processor() -> str:
         return platform.processor() or "unknown"
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0]}, {len(names)} cores" if names else "unknown"
-
-

@@ -48,7 +48,12 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     tasks = load_tasks().values()
     if kind == "tasks":
         return [
-            {"name": t.name, "title": t.title, "unit": t.unit, "cases": len(case_ids(t.data_folder))}
+            {
+                "name": t.name,
+                "title": t.title,
+                "unit": t.unit,
+                "cases": len(case_ids(t.data_folder)),
+            }
             for t in tasks
         ]
     return [_case_row(case) for task in tasks for case in task.cases()]

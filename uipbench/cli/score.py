@@ -92,9 +92,7 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     sys.exit(EXIT_FAILED_CASES if failures else 0)
 
 
-def _score_one(
-    model: str, console: Console, options: dict[str, Any]
-) -> tuple[dict[str, Any], int]:
+def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[dict[str, Any], int]:
     from uipbench.outcome import PROTOCOLS
     from uipbench.plan import Selection
     from uipbench.scoring import open_session, select_tasks
@@ -212,7 +210,9 @@ def _say_theory(session: Session, task: Task, console: Console) -> None:
 
 
 def _plain(row: Score) -> dict[str, float | int | None]:
-    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
+    return {
+        k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()
+    }
 
 
 def _say_failures(results: dict[str, ResultFile], console: Console) -> int:
