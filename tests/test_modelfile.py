@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -235,7 +234,6 @@ def install_plugin(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, na
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: heavy-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[uipbench.models]\nplugin = {value}\n")
     monkeypatch.syspath_prepend(str(folder))
-    metadata.MetadataPathFinder.invalidate_caches()
 
 
 def test_entry_point_offers_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

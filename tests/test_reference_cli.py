@@ -35,7 +35,7 @@ def test_list():
 def test_status():
     found = json.loads(run("status", TASK, "--json").stdout)
     kinds = [job["kind"] for job in found["jobs"]]
-    assert kinds.count("convergence") == 3
+    assert kinds.count("convergence") == 4
     assert kinds.index("convergence") == 14
     assert f"{found['done']} of {len(kinds)} done" in run("status", TASK).stdout
 

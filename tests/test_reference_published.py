@@ -11,6 +11,7 @@ from uipbench.reference.queue import case_folder, load_recipes
 from uipbench.reference_data.surface_energy.published import (
     LEAST_J_PER_M2,
     TEST_OF_CLASS,
+    TEST_OF_MATERIAL,
     annotate,
     published_rows,
     published_values,
@@ -59,11 +60,12 @@ def test_values_of_a_facet_and_its_bulk():
 
 
 def test_every_class_of_materials_has_a_convergence_test():
-    for material in MATERIALS.values():
-        relative, sentence = relative_convergence(material.chemistry)
+    for name, material in MATERIALS.items():
+        relative, sentence = relative_convergence(name, material.chemistry)
         assert 0.0 < relative < 0.2
         assert "%" in sentence
-    assert set(TEST_OF_CLASS.values()) <= set(convergence_cases())
+    used = {*TEST_OF_CLASS.values(), *TEST_OF_MATERIAL.values()}
+    assert used == set(convergence_cases())
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.id)

@@ -203,7 +203,7 @@ def test_exit_is_a_crash_with_code_and_last_words(tmp_path: Path) -> None:
     answer = "import os, sys\nprint('last words', file=sys.stderr)\nsys.stderr.flush()\nos._exit(7)"
     with worker_of(stub(tmp_path, answer)) as worker:
         worker.start(START)
-        with pytest.raises(WorkerCrashedError, match="exit code 7; last line.*: last words"):
+        with pytest.raises(WorkerCrashedError, match=r"exit code 7; last line.*: last words"):
             worker.evaluate([bulk("Cu")], EVALUATION, 60)
         with pytest.raises(WorkerCrashedError, match="not running"):
             worker.evaluate([bulk("Cu")], EVALUATION, 60)
@@ -215,7 +215,7 @@ def test_kill_from_outside_names_the_signal_and_memory(tmp_path: Path) -> None:
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         time.sleep(0.2)
-        with pytest.raises(WorkerCrashedError, match="SIGKILL.*ran out of memory"):
+        with pytest.raises(WorkerCrashedError, match=r"SIGKILL.*ran out of memory"):
             worker.evaluate([bulk("Cu")], EVALUATION, 60)
 
 
@@ -233,7 +233,7 @@ def test_sleeping_model_is_killed_at_the_time_limit(tmp_path: Path) -> None:
         worker.start(START)
         pid = worker.pid
         begin = time.monotonic()
-        with pytest.raises(WorkerTimeoutError, match="time limit.*1 structure"):
+        with pytest.raises(WorkerTimeoutError, match=r"time limit.*1 structure"):
             worker.evaluate([bulk("Cu")], EVALUATION, 0.5)
         assert time.monotonic() - begin < 5
         assert not psutil.pid_exists(pid)

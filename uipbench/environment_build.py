@@ -27,8 +27,8 @@ Installer = Literal["pip", "uv"]
 TAIL_LINES: Final = 15
 _MINORS: Final = range(9, 20)
 _PROGRESS: Final = re.compile(
-    r"^(Collecting \S+|Downloading \S+.*\)|Building wheel for \S+|Installing collected packages"
-    r"|Successfully installed|Resolved \d+.*|Prepared \d+.*|Installed \d+.*)"
+    r"^(Collecting \S+|Processing \S+|Downloading \S+.*\)|Building wheel for \S+"
+    r"|Installing collected packages|Successfully installed)"
 )
 _NETWORK_ERRORS: Final = (
     r"name resolution|Failed to establish a new connection|Connection refused|Max retries"

@@ -208,8 +208,8 @@ def recipes() -> Sequence[SurfaceRecipe]:
 
 
 def convergence_cases() -> Sequence[str]:
-    """Cases whose convergence is tested: one metal, one halide, one oxide."""
-    return ("al_111", "lif_100", "mgo_100")
+    """Cases whose convergence is tested: one simple and one d metal, one halide, one oxide."""
+    return ("al_111", "lif_100", "mgo_100", "cu_111")
 
 
 def convergence_variants(recipe: SurfaceRecipe) -> dict[str, SurfaceRecipe]:

@@ -1,0 +1,42 @@
+"""Numbers, units, addresses and axes."""
+
+from __future__ import annotations
+
+import pytest
+
+from uipbench.site import text
+from uipbench.site.strip import make_axis
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.1234, "+0.123"), (-0.1234, "−0.123"), (-0.0001, "0.000"), (float("nan"), "–")],
+)
+def test_signed_numbers(value: float, shown: str) -> None:
+    assert text.signed(value) == shown
+
+
+def test_units_and_keys() -> None:
+    assert text.unit("J/m^2") == "J/m²"
+    assert text.unit("eV/A") == "eV/Å"
+    assert (text.label("force_ev_per_a"), text.key_unit("force_ev_per_a")) == ("force", "eV/Å")
+    assert (text.label("steps"), text.key_unit("steps")) == ("steps", "")
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//x", "http://[", ""])
+def test_only_web_addresses_become_links(url: str) -> None:
+    assert text.web_url(url) == ""
+
+
+@pytest.mark.parametrize("doi", ["10.1/x y", '10.1000/"><script>', "https://x", "10.1000/a\nb"])
+def test_only_dois_become_links(doi: str) -> None:
+    assert text.doi_url(doi) == ""
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.0], [-2.0, 3.0], [1e-9, 2e-9], [1e6, 1e6 + 1]])
+def test_an_axis_holds_its_values(values: list[float]) -> None:
+    axis = make_axis(values)
+    assert axis.low <= min(values)
+    assert axis.high >= max(values)
+    assert 2 <= len(axis.ticks) <= 8
+    assert all(0 <= axis.x(value) <= 240 for value in values)
