@@ -86,7 +86,7 @@ class WorkerProcess:
         threads: Threads the model may use.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but two are named
         self,
         model: ModelFile,
         environment: Environment,
@@ -146,12 +146,9 @@ class WorkerProcess:
             self._command(), environment=self._variables(), folder=Path(self._folder.name)
         )
         try:
-            hello = self._exchange(None, deadline, "hello", "while it started")
-            if hello.get("protocol") != PROTOCOL_VERSION:
-                msg = f"the worker speaks protocol {hello.get('protocol')}, not {PROTOCOL_VERSION}"
-                raise WorkerProtocolError(self._named(msg))
+            hello = self._greeting(deadline)
             loaded = self._exchange(self._load_request, deadline, "loaded", "while it was loaded")
-        except CaseError:
+        except BaseException:  # Ctrl-C too must not leave a process behind
             self.close()
             raise
         self._info = WorkerInfo(
@@ -160,6 +157,13 @@ class WorkerProcess:
             str(hello.get("python")),
             self._environment.versions,
         )
+
+    def _greeting(self, deadline: float) -> dict[str, Any]:
+        hello = self._exchange(None, deadline, "hello", "while it started")
+        if hello.get("protocol") != PROTOCOL_VERSION:
+            msg = f"the worker speaks protocol {hello.get('protocol')}, not {PROTOCOL_VERSION}"
+            raise WorkerProtocolError(self._named(msg))
+        return hello
 
     def evaluate(
         self, structures: Sequence[Atoms], properties: tuple[str, ...], timeout: float

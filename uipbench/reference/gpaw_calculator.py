@@ -65,7 +65,7 @@ def _add_setup_path() -> None:
         setup_paths.insert(0, str(PAW_FOLDER))
 
 
-class StoredDft(Calculator):  # type: ignore[misc] # ASE has no types
+class StoredDft(Calculator):
     """ASE calculator that reads finished steps from a store and computes the others with GPAW.
 
     GPAW's wave functions are kept from one step to the next.

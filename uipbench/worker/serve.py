@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
     from uipbench.worker import wire
 else:
+    _FOLDER = str(Path(__file__).resolve().parent)
+    sys.path.insert(0, _FOLDER)
     import wire
 
     # A model's package must find neither this folder nor a module called "wire".
-    sys.path[:] = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve().parent]
+    sys.path[:] = [path for path in sys.path if str(Path(path).resolve()) != _FOLDER]
     del sys.modules["wire"]
 
 Reply = dict[str, Any]
@@ -115,7 +118,7 @@ def _calculate(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) -> di
     results: dict[str, Any] = {}
     if hasattr(calculator, "calculate"):
         atoms.calc = calculator  # some calculators check the elements here
-        calculator.reset()
+        getattr(calculator, "reset", dict)()
         calculator.calculate(atoms, list(properties), list(all_changes))
         results = dict(calculator.results)
     for name in properties:
@@ -252,13 +255,10 @@ def serve(channel: Channel) -> None:
 def main() -> None:
     """Entry point of the process."""
     _die_with_parent(int(sys.argv[1]))
-    try:
+    with suppress(wire.EndOfStreamError, BrokenPipeError):
         serve(Channel())
-    except (wire.EndOfStreamError, BrokenPipeError):
-        return
-    finally:
-        # Interpreter shutdown of GPU packages can hang; nothing of the worker needs it.
-        sys.stderr.flush()
+    sys.stderr.flush()
+    os._exit(0)  # the shutdown of GPU packages can hang, and nothing here needs it
 
 
 if __name__ == "__main__":

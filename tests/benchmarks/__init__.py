@@ -1,0 +1,1 @@
+"""Benchmarks: ``pytest tests/benchmarks --benchmark-enable`` on an otherwise idle machine."""
