@@ -21,7 +21,21 @@ def _canonical(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = _without_docstring(node.body)
-    return ast.dump(tree)
+    return _dump(tree)
+
+
+def _dump(node: object) -> str:
+    """Text of a syntax tree that does not depend on the version of Python.
+
+    Empty and absent fields are left out, since later versions have more of them.
+    """
+    if isinstance(node, ast.AST):
+        fields = ((name, getattr(node, name, None)) for name in sorted(node._fields))
+        kept = [f"{name}={_dump(value)}" for name, value in fields if value not in (None, [])]
+        return f"{type(node).__name__}({', '.join(kept)})"
+    if isinstance(node, list):
+        return f"[{', '.join(_dump(item) for item in node)}]"
+    return repr(node)
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uipbench.environments import ensure_environment
-from uipbench.model_registry import find_model
+from uipbench.errors import RegistryError
+from uipbench.model_registry import find_model, list_models
 from uipbench.outcome import PROTOCOLS, Outcome
 from uipbench.plan import Selection, Tier
 from uipbench.registry import load_task, load_tasks
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from uipbench.modelfile import ModelFile
     from uipbench.outcome import Protocol
     from uipbench.plan import Job
     from uipbench.results import CaseRecord, ResultFile
@@ -56,8 +58,21 @@ def open_session(
         UipbenchError: Unknown model, or an environment that cannot be made.
     """
     file = find_model(model)
+    _check_own_name(file)
     environment = ensure_environment(file, offline=offline, report=report)
     return Session(file, environment, options)
+
+
+def _check_own_name(model: ModelFile) -> None:
+    """Results of a user's own file must not be taken for a registered model's.
+
+    Raises:
+        RegistryError: The name is taken.
+    """
+    name = model.card.name
+    if model.own and (name in list_models() or name == "site"):
+        msg = f"{model.path.name}: the name '{name}' is taken; set another 'name' in its header"
+        raise RegistryError(msg)
 
 
 def score(  # noqa: PLR0913 - the options of the command line
