@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from uipbench.outcome import Failed, Outcome, Predicted
 from uipbench.plan import in_tier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from uipbench.case import Case
@@ -39,6 +40,16 @@ def make_console(*, stderr: bool = False) -> Console:
         no_color=not terminal,
         highlight=False,
     )
+
+
+@contextmanager
+def reporting(console: Console) -> Iterator[Callable[[str], None]]:
+    """Lines of progress: one line that changes on a terminal, a line each elsewhere."""
+    if not console.is_terminal:
+        yield lambda line: console.print(line, style="dim", markup=False)
+        return
+    with console.status("") as status:
+        yield lambda line: status.update(Text(line[: console.width - 4], style="dim"))
 
 
 def duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
 
 
 def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    from uipbench.console import reporting
     from uipbench.outcome import PROTOCOLS
     from uipbench.plan import Selection
     from uipbench.scoring import open_session, select_tasks
@@ -102,10 +104,8 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
     names = ("out", "checkpoint", "device", "dtype", "limit", "workers")
     run = RunOptions(**{name: options[name] for name in names})
 
-    def report(line: str) -> None:
-        console.print(line, style="dim", markup=False)
-
-    session = open_session(model, run, offline=options["offline"], report=report)
+    with reporting(console) as report:
+        session = open_session(model, run, offline=options["offline"], report=report)
     protocols = (options["protocol"],) if options["protocol"] else PROTOCOLS
     selection = Selection(
         tasks=tasks, tier=options["tier"], cases=options["cases"], protocols=protocols
@@ -127,9 +127,11 @@ def _run(session: Session, selection: Selection, console: Console) -> None:
     name = session.record.card.name
     if session.damaged_lines:
         console.print(f"{session.damaged_lines} damaged journal lines left out; computed again")
-    what = f"{selection.tier} tier, {len(jobs)} case runs"
+    count = Counter(job.protocol for job in jobs)
+    listed = ", ".join(f"{n} cases {protocol}" for protocol, n in count.items())
+    what = f"{selection.tier} tier: {listed}"
     if not missing:
-        console.print(f"[bold]{name}[/]: {what}: everything is there, nothing to compute")
+        console.print(f"[bold]{name}[/]: {what}; everything is there, nothing to compute")
         computed = bool(session.write(selection.tasks))
     else:
         _say_stale(session, selection, console)
@@ -216,8 +218,6 @@ def _plain(row: Score) -> dict[str, float | int | None]:
 
 
 def _say_failures(results: dict[str, ResultFile], console: Console) -> int:
-    from collections import Counter
-
     kinds = Counter(
         record.outcome.kind
         for result in results.values()
