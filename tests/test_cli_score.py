@@ -17,6 +17,7 @@ from filelock import FileLock
 
 import uipbench as package
 from tests.conftest import write_model
+from uipbench.journal import Journal
 from uipbench.results import read_result
 
 COUNTING = """
@@ -161,6 +162,21 @@ def test_models_that_break_fail_by_case_with_a_reason(uipbench, tmp_path, action
     assert record.outcome.kind == kind
 
 
+def test_crash_is_tried_again_and_replaced(uipbench, tmp_path):
+    crash_once = "import os; flag = os.environ['FLAG']\n        "
+    crash_once += "os._exit(3) if os.path.exists(flag) else None"
+    write_model(tmp_path / "m.py", FAILING.format(action=crash_once))
+    flag = tmp_path / "flag"
+    flag.touch()
+    command = ("score", "m.py", "--cases", "al_111", "--protocol", "fixed")
+    assert uipbench(*command, FLAG=str(flag)).returncode == 1
+    flag.unlink()
+    done = uipbench(*command, FLAG=str(flag))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = read_result(tmp_path / "uipbench-results" / "m" / "surface_energy.json")
+    assert [r.outcome.status for r in result.records] == ["predicted"]
+
+
 def test_model_that_cannot_load_is_one_line(uipbench, tmp_path):
     write_model(
         tmp_path / "m.py", "def load(checkpoint, device, dtype):\n    raise OSError('no file')\n"
@@ -199,13 +215,33 @@ def test_damaged_journal_lines_are_computed_again(uipbench, tmp_path):
     assert "2 damaged journal lines left out" in done.stdout
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
-def test_full_disk(uipbench, tmp_path):
-    folder = tmp_path / "uipbench-results" / "emt"
-    folder.mkdir(parents=True)
-    (folder / "surface_energy.journal.jsonl").symlink_to("/dev/full")
-    line = one_line_error(uipbench("score", "emt", "--cases", "al_111", "--protocol", "fixed"))
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of two pages, enough for one finished case."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no mount command on this system")
+    if done.returncode:
+        pytest.skip(f"a small file system needs root: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_is_said_and_finished_cases_are_kept(uipbench, tiny_disk):
+    command = ("score", "emt", "--cases", "[ac][glu]_*", "--protocol", "fixed", "--out", "tiny")
+    line = one_line_error(uipbench(*command, "--workers", "1"))
     assert "No space left on device" in line
+    kept, _ = Journal(tiny_disk / "emt" / "surface_energy.journal.jsonl").read()
+    assert kept
+    subprocess.run(["mount", "-o", "remount,size=50m", str(tiny_disk)], check=True)
+    done = uipbench(*command)
+    assert done.returncode == 0, done.stderr
+    result = read_result(tiny_disk / "emt" / "surface_energy.json")
+    assert [r for r in result.records if r in kept] == sorted(kept, key=lambda r: r.case_id)
 
 
 def test_two_runs_into_one_folder(uipbench, tmp_path):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from uipbench.reference.queue import load_recipes
+from uipbench.reference.queue import CASES_BEFORE_CONVERGENCE, load_recipes
 
 TASK = "surface_energy"
 
@@ -36,7 +36,7 @@ def test_status():
     found = json.loads(run("status", TASK, "--json").stdout)
     kinds = [job["kind"] for job in found["jobs"]]
     assert kinds.count("convergence") == 4
-    assert kinds.index("convergence") == 14
+    assert kinds.index("convergence") == CASES_BEFORE_CONVERGENCE
     assert f"{found['done']} of {len(kinds)} done" in run("status", TASK).stdout
 
 

@@ -33,6 +33,9 @@ class Journal:
         Raises:
             ResultFileError: The file cannot be read.
         """
+        if self.path.exists() and not self.path.is_file():
+            msg = f"{self.path}: is not a regular file; move it away"
+            raise ResultFileError(msg)
         try:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:

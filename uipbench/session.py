@@ -22,6 +22,7 @@ from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
     CaseRecord,
+    FailedRecord,
     ModelRecord,
     Provenance,
     ResultFile,
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
     from uipbench.modelfile import ModelFile
     from uipbench.task import Task
+
+TRIED_AGAIN = frozenset({"worker_crashed", "timed_out", "worker_protocol"})
+"""Kinds of failure that the next run tries again."""
 
 GPU_BATCH = 32
 """Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
@@ -156,9 +160,13 @@ class Session:
         return content_key(self.record, self.options.settings, version_, case, protocol)  # type: ignore[arg-type]
 
     def missing(self, jobs: Sequence[Job]) -> list[Job]:
-        """Jobs without a fresh record: the fixed protocol first, then the dearest first."""
+        """Jobs without a fresh record: the fixed protocol first, then the dearest first.
+
+        Failures that may be the machine's, not the model's, are tried again.
+        """
         tasks = {job.task.name: job.task for job in jobs}
-        done = {r.key for task in tasks.values() for r in self.fresh_records(task)}
+        records = [r for task in tasks.values() for r in self.fresh_records(task)]
+        done = {r.key for r in records if not _worth_another_try(r)}
         missing = [job for job in jobs if job.key not in done]
         return sorted(missing, key=lambda j: (j.protocol, -j.cost))
 
@@ -246,6 +254,11 @@ class Session:
             provenance=provenance(self._started),
             records=self.fresh_records(task),
         )
+
+
+def _worth_another_try(record: CaseRecord) -> bool:
+    outcome = record.outcome
+    return isinstance(outcome, FailedRecord) and outcome.kind in TRIED_AGAIN
 
 
 def provenance(started: str) -> Provenance:

@@ -24,7 +24,7 @@ _again = click.option("--again", is_flag=True, help="Also what is done already."
 
 @click.group(name="reference")
 def reference() -> None:
-    r"""Compute the DFT references, or look at them.
+    """Compute the DFT references, or look at them.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def _run_jobs(kind: Kind | None, task: str, ids: Sequence[str], jobs: int, *, ag
 @_jobs
 @_again
 def compute(task: str, case_ids: tuple[str, ...], jobs: int, *, again: bool) -> None:
-    r"""Compute what is not done of TASK with GPAW, or the named cases.
+    """Compute what is not done of TASK with GPAW, or the named cases.
 
     Without names, the convergence tests stand in the queue too. It can be stopped at any moment;
     finished steps are kept.
@@ -78,7 +78,7 @@ def compute(task: str, case_ids: tuple[str, ...], jobs: int, *, again: bool) -> 
 @_jobs
 @_again
 def convergence(task: str, case_ids: tuple[str, ...], jobs: int, *, again: bool) -> None:
-    r"""Test the convergence of TASK's test cases, or of the named ones.
+    """Test the convergence of TASK's test cases, or of the named ones.
 
     \b
     Example:
@@ -89,7 +89,7 @@ def convergence(task: str, case_ids: tuple[str, ...], jobs: int, *, again: bool)
 
 @reference.command(name="check-paw")
 def check_paw() -> None:
-    r"""Check the three-electron lithium PAW set: cutoffs in bulk cells, ghost states.
+    """Check the three-electron lithium PAW set: cutoffs in bulk cells, ghost states.
 
     \b
     Example:
@@ -110,7 +110,7 @@ def check_paw() -> None:
 @click.argument("task", required=False)
 @_as_json
 def list_cases(task: str | None, *, as_json: bool) -> None:
-    r"""List the reference cases of TASK, or of all tasks.
+    """List the reference cases of TASK, or of all tasks.
 
     \b
     Example:
@@ -141,7 +141,7 @@ def _line(entry: CatalogueEntry) -> str:
 @click.argument("task")
 @_as_json
 def status(task: str, *, as_json: bool) -> None:
-    r"""State of everything in the queue of TASK: done, running or open.
+    """State of everything in the queue of TASK: done, running or open.
 
     \b
     Example:
@@ -164,7 +164,7 @@ def status(task: str, *, as_json: bool) -> None:
 @reference.command()
 @click.argument("task")
 def refresh(task: str) -> None:
-    r"""Rewrite published values and uncertainties of TASK's cases, without DFT.
+    """Rewrite published values and uncertainties of TASK's cases, without DFT.
 
     \b
     Example:
@@ -179,7 +179,7 @@ def refresh(task: str) -> None:
 @reference.command()
 @click.argument("task")
 def card(task: str) -> None:
-    r"""Write the data card of TASK, and its plot where matplotlib is installed.
+    """Write the data card of TASK, and its plot where matplotlib is installed.
 
     \b
     Example:
@@ -205,7 +205,7 @@ def card(task: str) -> None:
 @click.option("--seed", default=0, show_default=True, help="Seed of the choice of cases.")
 @_as_json
 def verify(task: str, number: int | None, seed: int, *, as_json: bool) -> None:
-    r"""Check the reference files of TASK: digests, schema, values, structures.
+    """Check the reference files of TASK: digests, schema, values, structures.
 
     \b
     Example:
