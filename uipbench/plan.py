@@ -13,7 +13,7 @@ from uipbench.outcome import PROTOCOLS, Protocol
 from uipbench.registry import task_version, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from uipbench.case import Case
     from uipbench.results import ModelRecord, RunSettings
@@ -81,10 +81,9 @@ def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -
     jobs = []
     for task in selection.tasks:
         version = task_version(task)
-        for case in task.cases():
+        for case in selected_cases(task, selection.cases):
             for protocol in selection.protocols:
-                chosen = not selection.cases or _matches(case.id, selection.cases)
-                if chosen and in_tier(case, protocol, selection.tier):
+                if in_tier(case, protocol, selection.tier):
                     key = content_key(model, settings, version, case, protocol)
                     jobs.append(Job(task, case, protocol, key))
     _check_patterns(selection)
@@ -107,8 +106,13 @@ def content_key(
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _matches(case_id: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(case_id, pattern) for pattern in patterns)
+def selected_cases(task: Task, patterns: Sequence[str]) -> list[Case]:
+    """Cases whose identifier matches a pattern; all where there is none."""
+    return [
+        case
+        for case in task.cases()
+        if not patterns or any(fnmatch.fnmatchcase(case.id, pattern) for pattern in patterns)
+    ]
 
 
 def _check_patterns(selection: Selection) -> None:

@@ -182,13 +182,15 @@ def _show(
     session: Session, selection: Selection, results: dict[str, ResultFile], console: Console
 ) -> dict[str, Any]:
     from uipbench.console import case_table, score_rows, score_table
-    from uipbench.plan import in_tier
+    from uipbench.plan import in_tier, selected_cases
     from uipbench.scoring import outcomes_by_protocol
 
     scores: dict[str, Any] = {}
     for task in selection.tasks:
         outcomes = outcomes_by_protocol(results[task.name].records)
-        cases = list(task.cases())
+        cases = selected_cases(task, selection.cases)
+        if not cases:
+            continue
         console.print()
         console.print(case_table(task, cases, outcomes))
         rows = score_rows(task, cases, outcomes, selection.tier)
@@ -196,6 +198,8 @@ def _show(
         console.print(score_table(rows, task.unit))
         _say_theory(session, task, console)
         relaxed = sum(in_tier(case, "relaxed", selection.tier) for case in cases)
+        if len(cases) < len(task.cases()):
+            console.print(f"scores over the {len(cases)} selected of {len(task.cases())} cases")
         if relaxed < len(cases):
             console.print(
                 f"quick tier: {relaxed} of {len(cases)} cases relaxed; --tier full runs all"

@@ -34,7 +34,7 @@ DATA_FOLDER = Path(__file__).parent.parent / "reference_data"
 State = Literal["done", "running", "open"]
 Kind = Literal["case", "convergence"]
 
-CASES_BEFORE_CONVERGENCE = 18
+CASES_BEFORE_CONVERGENCE = 22
 """The convergence tests stand in the queue behind that many cases."""
 
 
