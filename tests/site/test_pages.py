@@ -131,3 +131,16 @@ def test_the_real_tasks_can_be_shown(tmp_path) -> None:
     index = build_site(tmp_path / "out", results=[], tasks=tasks)
     pages = list(index.parent.glob("cases/*/*.html"))
     assert len(pages) == sum(len(t.cases()) for t in tasks)
+
+
+def test_task_without_cases_is_left_out(tmp_path: Path, task, results) -> None:
+    class Empty(StandInTask):
+        name = "empty"
+
+        def cases(self):
+            return []
+
+    with_empty = [task, Empty(tmp_path)]
+    page = build_site(tmp_path / "site", results=results, tasks=with_empty)
+    assert not (page.parent / "tasks" / "empty.html").exists()
+    assert "empty.html" not in page.read_text()

@@ -43,7 +43,7 @@ def build_site(
     Args:
         out: Folder of the site; an earlier site in it is replaced.
         results: Result files of any models; those of other tasks are left out.
-        tasks: Tasks to be shown, in this order.
+        tasks: Tasks to be shown, in this order; those without cases yet are left out.
         own: Names of models that are marked as the visitor's own.
 
     Returns:
@@ -54,7 +54,7 @@ def build_site(
         ResultFileError: Two results of one model and task, or names that collide.
         ReferenceDataError: A reference file is missing or damaged.
     """
-    records = gather(results, tasks, own)
+    records = gather(results, [task for task in tasks if task.cases()], own)
     pages = _Pages(SiteWriter(out), environment(), records)
     pages.write_board()
     for task in records.tasks:

@@ -78,7 +78,7 @@ def case_pages(records: Records, task: Task) -> list[CasePage]:
     """The pages of all cases of a task."""
     cases = list(task.cases())
     make = cell_maker(task)
-    neighbours = zip([None, *cases[:-1]], cases, [*cases[1:], None], strict=True)
+    neighbours = zip([None, *cases], cases, [*cases[1:], None], strict=False)
     return [
         CasePage(
             task=task,

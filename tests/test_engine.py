@@ -1,0 +1,115 @@
+"""The queue between cases and workers: same numbers however it is cut, failures for one alone."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from tests.conftest import write_model
+from uipbench.engine import EngineCalculator, EvaluationEngine
+from uipbench.environments import ensure_environment
+from uipbench.errors import CaseTimeoutError, ModelRaisedError, WorkerCrashedError
+from uipbench.modelfile import read_model_file
+from uipbench.worker_process import WorkerProcess
+
+PICKY = """
+import os
+from ase.calculators.emt import EMT
+
+
+class Picky(EMT):
+    def calculate(self, atoms=None, *args, **kwargs):
+        if len(atoms) == 3:
+            os._exit(3)
+        if len(atoms) == 2:
+            raise RuntimeError("two is bad")
+        super().calculate(atoms, *args, **kwargs)
+
+
+def load(checkpoint, device, dtype):
+    return Picky()
+"""
+FORCES = ("energy", "forces")
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """Make engines; all are closed in the end."""
+    path = write_model(tmp_path / "m.py", PICKY)
+    model = read_model_file(path, own=True)
+    environment = ensure_environment(model, offline=True)
+    made = []
+
+    def make(**options) -> EvaluationEngine:
+        def worker() -> WorkerProcess:
+            return WorkerProcess(model, environment, checkpoint=None, device="cpu", dtype="default")
+
+        engine = EvaluationEngine(worker, **options)
+        engine.start()
+        made.append(engine)
+        return engine
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def rattled(n, seed):
+    atoms = bulk("Cu", "fcc", a=3.7).repeat((n, 1, 1))
+    atoms.rattle(0.05, seed=seed)
+    return atoms
+
+
+@pytest.mark.parametrize(("workers", "batch_limit"), [(1, 1), (2, 1), (1, 8)])
+def test_numbers_do_not_depend_on_workers_and_batches(engine, workers, batch_limit):
+    structures = [rattled(4 + i % 3, i) for i in range(12)]
+    one = engine(workers=workers, batch_limit=batch_limit)
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda a: one.evaluate(a, FORCES, 60.0), structures))
+    for atoms, evaluation in zip(structures, found, strict=True):
+        atoms.calc = EMT()
+        assert evaluation.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+        assert np.allclose(evaluation.forces, atoms.get_forces(), atol=1e-10)
+
+
+@pytest.mark.parametrize("batch_limit", [1, 8])
+def test_a_structure_that_breaks_the_worker_fails_alone(engine, batch_limit):
+    one = engine(workers=1, batch_limit=batch_limit)
+    sizes = [4, 3, 2, 5, 4, 6]
+    outcomes = {}
+
+    def evaluate(i):
+        try:
+            outcomes[i] = one.evaluate(rattled(sizes[i], i), FORCES, 60.0).energy
+        except (WorkerCrashedError, ModelRaisedError) as error:
+            outcomes[i] = type(error)
+
+    threads = [threading.Thread(target=evaluate, args=(i,)) for i in range(len(sizes))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes[1] is WorkerCrashedError
+    assert outcomes[2] is ModelRaisedError
+    assert all(isinstance(outcomes[i], float) for i in (0, 3, 4, 5))
+
+
+def test_calculator_counts_and_stops_at_the_limit(engine):
+    counted = []
+    calculator = EngineCalculator(engine(workers=1), limit=60.0, count=lambda: counted.append(1))
+    atoms = rattled(4, 0)
+    atoms.calc = calculator
+    atoms.get_forces()
+    atoms.get_potential_energy()
+    assert calculator.evaluations == len(counted) == 1
+    atoms.get_stress()
+    assert calculator.evaluations == 2
+    calculator.seconds = 61.0
+    atoms.rattle(0.01)
+    with pytest.raises(CaseTimeoutError, match=r"used 61 s of evaluations, limit 60 s \(--limit\)"):
+        atoms.get_forces()
