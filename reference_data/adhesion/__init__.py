@@ -1,1 +1,1 @@
-"""Reference data of the adhesion task."""
+"""Adhesion references: recipes, results, published values, data card."""

@@ -1,0 +1,110 @@
+"""Published values to compare with, and the uncertainty of our own.
+
+The rule for W_ad is that of the surface-energy set: the larger of convergence and distance to the
+published value; convergence is the relative deviation found in the convergence test of the same
+kind of interface times W_ad, or ±5 % as long as there is no test, and at least 10 mJ/m² (the energy
+of a slab moves by about 1 meV with its position on the grid). The largest traction has the same
+relative convergence and at least 1 %, the interpolation's; the equilibrium distance ±0.02 Å.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uipbench.casefiles import CaseFile, Published, Quantity
+from uipbench.reference.convergence import read_convergence
+from uipbench.reference_data.surface_energy.published import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = Path(__file__).parent
+RELATIVE_WITHOUT_TEST = 0.05
+LEAST_J_PER_M2 = 0.01
+LEAST_RELATIVE_TRACTION = 0.01
+DISTANCE_A = 0.02
+
+EXPLAIN_ABOVE = 0.1
+"""Differences to a published W_ad above that many J/m² need an entry in ``explanations.json``."""
+
+TEST_OF_CHEMISTRY: Mapping[str, str] = {
+    "metal on metal": "al_ag_001",
+    "metal on halide": "al_lif_001_f",
+    "metal on oxide": "ag_mgo_001_o",
+    "halide on oxide": "lif_mgo_001_o",
+}
+"""Convergence test by kind of interface."""
+
+
+@cache
+def published_rows() -> tuple[dict[str, str], ...]:
+    """Rows of ``published.csv``."""
+    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
+        return tuple(csv.DictReader(file))
+
+
+def published_values(case_id: str) -> list[Published]:
+    """Published values of an interface."""
+    return [
+        Published(
+            quantity=row["quantity"],
+            value=float(row["value"]),
+            unit=row["unit"],
+            doi=row["doi"],
+            method=row["method"],
+            comment=row["comment"],
+        )
+        for row in published_rows()
+        if row["case"] == case_id
+    ]
+
+
+def relative_convergence(chemistry: str) -> tuple[float, str]:
+    """Relative convergence of a kind of interface, and a sentence that says where it is from."""
+    test = TEST_OF_CHEMISTRY[chemistry.replace("sulfide", "oxide")]
+    found = read_convergence(FOLDER / "convergence", test)
+    if found is None:
+        percent = f"{100 * RELATIVE_WITHOUT_TEST:.0f}"
+        return RELATIVE_WITHOUT_TEST, f"stated ±{percent} % of W_ad (no convergence test yet)"
+    relative = found.relative_deviation
+    return relative, f"{100 * relative:.1f} % of W_ad (convergence test of {test})"
+
+
+def uncertainty(name: str, value: float, relative: float, published: float | None) -> float:
+    """Uncertainty of a quantity by the rule of this module, in its own unit.
+
+    Args:
+        name: Quantity.
+        value: Our value.
+        relative: Relative convergence of W_ad.
+        published: Published value or None.
+    """
+    distance = 0.0 if published is None else abs(value - published)
+    if name == "equilibrium_distance":
+        return max(DISTANCE_A, distance)
+    if name == "largest_traction":
+        return max(max(relative, LEAST_RELATIVE_TRACTION) * abs(value), distance)
+    return max(relative * abs(value), LEAST_J_PER_M2, distance)
+
+
+def annotate(file: CaseFile) -> CaseFile:
+    """The case with published values and uncertainties filled in; idempotent."""
+    published = published_values(file.id)
+    relative, sentence = relative_convergence(file.chemistry)
+    by_quantity = {p.quantity: p.value for p in published}
+    references = {
+        name: Quantity(
+            value=q.value,
+            unit=q.unit,
+            uncertainty=round(uncertainty(name, q.value, relative, by_quantity.get(name)), 6),
+        )
+        for name, q in file.references.items()
+    }
+    own = file.comment.split(MARK)[0].strip()
+    least = f"at least {1000 * LEAST_J_PER_M2:.0f} mJ/m^2, and the distance to a published value"
+    comment = f"{own} {MARK} {sentence}, {least}."
+    changes = {"published": published, "references": references, "comment": comment.strip()}
+    return file.model_copy(update=changes)
