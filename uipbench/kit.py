@@ -1,6 +1,7 @@
 """All that a task may import: cases, the contract, relaxations, units, errors."""
 
 from uipbench.case import Case
+from uipbench.cell_relaxation import relax_along_normal
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
 from uipbench.outcome import Evaluated, Prediction, Protocol
@@ -21,6 +22,7 @@ __all__ = [
     "Task",
     "evaluate",
     "evaluate_roles",
+    "relax_along_normal",
     "relax_cell",
     "relax_positions",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,52 @@ class DftEngine:
         self._run(
             BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps
         )
+        evaluation = calculator.evaluate(moving, stress=True)
+        self.seconds += calculator.seconds
+        moving.calc = None
+        return DftStructure(moving, evaluation, settings)
+
+    def stress_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
+        """As :meth:`single_point`, with the stress."""
+        evaluation = StoredDft(settings, self._store, self._logs).evaluate(atoms, stress=True)
+        self.seconds += evaluation.seconds
+        self._log(f"{atoms.get_chemical_formula()} E = {evaluation.energy:.4f} eV, with stress")
+        return DftStructure(atoms.copy(), evaluation, settings)
+
+    def relax_along_normal(
+        self,
+        atoms: Atoms,
+        settings: DftSettings,
+        *,
+        fmax: float,
+        normal_stress: float,
+        max_steps: int = 60,
+    ) -> DftStructure:
+        """Relax positions and the length of the cell along z; the in-plane lattice stays.
+
+        Args:
+            atoms: Start with its first two cell vectors in the xy plane.
+            settings: The cutoff need not be high enough for the stress: see ``normal_stress``.
+            fmax: Limit for forces (eV/Å) and for the zz virial over the root of the number of
+                atoms (eV), which balances the second derivatives of strain and positions.
+            normal_stress: zz stress (eV/Å³) to relax to. That of the crystal at its equation-of-
+                state lattice constant, in the same cell with the same settings, is what the
+                finite basis adds (Pulay stress): relaxing to it relaxes the true stress to zero.
+            max_steps: Steps before giving up.
+
+        Raises:
+            ReferenceEngineError: Not converged within ``max_steps``.
+        """
+        moving = atoms.copy()
+        calculator = StoredDft(settings, self._store, self._logs)
+        moving.calc = calculator
+        free = FrechetCellFilter(
+            moving,
+            mask=[False, False, True, False, False, False],
+            exp_cell_factor=math.sqrt(len(moving)),
+            scalar_pressure=-normal_stress,
+        )
+        self._run(BFGS(free, alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
         evaluation = calculator.evaluate(moving, stress=True)
         self.seconds += calculator.seconds
         moving.calc = None
