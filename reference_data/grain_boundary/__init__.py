@@ -1,0 +1,1 @@
+"""Grain-boundary references: recipes, starts, results, published values, data card."""

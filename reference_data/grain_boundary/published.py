@@ -1,0 +1,114 @@
+"""Published values to compare with, and the uncertainty of our own.
+
+The rule: the uncertainty of γ is the larger of its convergence and its distance to the published
+value. Convergence is the absolute deviation found in the convergence test of the material's class,
+or ±3 % of γ as long as there is no test, and at least 10 mJ/m²: a twin has γ near zero, a relative
+error says little of it.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uipbench.casefiles import CaseFile, Published, Quantity
+from uipbench.reference.convergence import read_convergence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = Path(__file__).parent
+RELATIVE_WITHOUT_TEST = 0.03
+LEAST_J_PER_M2 = 0.010
+UNIT = "J/m^2"
+MARK = "Uncertainty:"
+
+EXPLAIN_ABOVE = 0.05
+"""Differences to published γ above that many J/m² need an entry in ``explanations.json``."""
+
+TEST_OF_CLASS: Mapping[str, str] = {
+    "bcc metal": "li_s5_310",
+    "fcc metal": "cu_s3_111",
+    "halide": "li2o_s3_111",
+    "oxide": "li2o_s3_111",
+    "layered oxide": "li2o_s3_111",
+}
+TEST_OF_MATERIAL: Mapping[str, str] = {"Al": "al_s3_111"}
+"""Convergence test of a material that does not go by its class."""
+
+
+@cache
+def published_rows() -> tuple[dict[str, str], ...]:
+    """Rows of ``published.csv``."""
+    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
+        return tuple(csv.DictReader(file))
+
+
+def published_values(material: str, coincidence_index: int, plane: str) -> list[Published]:
+    """Published values of a boundary; ``plane`` as digits such as ``210``."""
+    return [
+        Published(
+            quantity=row["quantity"],
+            value=float(row["value"]),
+            unit=row["unit"],
+            doi=row["doi"],
+            method=row["method"],
+            comment=row["comment"],
+        )
+        for row in published_rows()
+        if (row["material"], row["coincidence_index"], row["plane"])
+        == (material, str(coincidence_index), plane)
+    ]
+
+
+def convergence(material: str, chemistry: str, value: float) -> tuple[float, str]:
+    """Convergence of γ in J/m², and a sentence that says where it is from."""
+    test = TEST_OF_MATERIAL.get(material) or TEST_OF_CLASS[chemistry]
+    found = read_convergence(FOLDER / "convergence", test)
+    if found is None:
+        percent = f"{100 * RELATIVE_WITHOUT_TEST:.0f}"
+        stated = RELATIVE_WITHOUT_TEST * abs(value)
+        return stated, f"stated ±{percent} % of γ (no convergence test yet)"
+    absolute = found.relative_deviation * abs(found.variants[0].value)
+    return absolute, f"{1000 * absolute:.0f} mJ/m^2 (convergence test of {test})"
+
+
+def uncertainty(value: float, converged: float, published: float | None) -> float:
+    """Uncertainty of γ in J/m² by the rule of this module.
+
+    Args:
+        value: γ in J/m².
+        converged: Convergence in J/m².
+        published: Published γ in J/m², or None.
+    """
+    distance = 0.0 if published is None else abs(value - published)
+    return max(converged, LEAST_J_PER_M2, distance)
+
+
+def annotate(file: CaseFile) -> CaseFile:
+    """The case with published values and uncertainties filled in; idempotent."""
+    plane, sigma = file.tags["plane"], file.tags["coincidence_index"]
+    if not isinstance(plane, list) or not isinstance(sigma, int):
+        msg = f"{file.id}: plane {plane!r} or coincidence_index {sigma!r} is of the wrong type"
+        raise TypeError(msg)
+    published = published_values(file.material, sigma, "".join(str(i) for i in plane))
+    main = file.references["grain_boundary_energy"].value
+    converged, sentence = convergence(file.material, file.chemistry, main)
+    by_quantity = {p.quantity: p.value for p in published}
+    references = {
+        name: Quantity(
+            value=q.value,
+            unit=q.unit,
+            uncertainty=round(uncertainty(q.value, converged, by_quantity.get(name)), 6)
+            if q.unit == UNIT
+            else None,
+        )
+        for name, q in file.references.items()
+    }
+    own = file.comment.split(MARK)[0].strip()
+    least = f"at least {1000 * LEAST_J_PER_M2:.0f} mJ/m^2, and the distance to a published value"
+    comment = f"{own} {MARK} {sentence}, {least}.".strip()
+    changes = {"published": published, "references": references, "comment": comment}
+    return file.model_copy(update=changes)
