@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from uipbench.relaxation import INITIAL_HESSIAN, MAX_DISPLACEMENT_A, Relaxed, _run
+from uipbench.relaxation import INITIAL_HESSIAN, MAX_DISPLACEMENT_A, Relaxed, run_to_convergence
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -43,4 +43,4 @@ def relax_along_normal(
         moving, mask=list(NORMAL_STRAIN), exp_cell_factor=math.sqrt(len(moving))
     )
     optimiser = BFGS(free, logfile=None, maxstep=MAX_DISPLACEMENT_A, alpha=INITIAL_HESSIAN)
-    return _run(optimiser, moving, fmax, max_steps)
+    return run_to_convergence(optimiser, moving, fmax, max_steps)

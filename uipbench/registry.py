@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from uipbench import relaxation
+from uipbench import cell_relaxation, relaxation
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
 from uipbench.task import Task, check_task
@@ -61,7 +61,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 def task_version(task: Task) -> str:
     """Version of the physics: the number raised by hand and a digest of the code that runs."""
     module = inspect.getmodule(type(task))
-    sources = [inspect.getsource(m) for m in (module, relaxation) if m is not None]
+    sources = [inspect.getsource(m) for m in (module, relaxation, cell_relaxation) if m is not None]
     return f"{task.version}-{code_digest(*sources)[:12]}"
 
 

@@ -61,7 +61,7 @@ def relax_positions(
     moving = atoms.copy()
     moving.calc = calculator
     optimiser = BFGS(moving, logfile=None, maxstep=MAX_DISPLACEMENT_A, alpha=INITIAL_HESSIAN)
-    return _run(optimiser, moving, fmax, max_steps)
+    return run_to_convergence(optimiser, moving, fmax, max_steps)
 
 
 def relax_cell(
@@ -89,10 +89,15 @@ def relax_cell(
         maxstep=MAX_DISPLACEMENT_A,
         alpha=CELL_HESSIAN,
     )
-    return _run(optimiser, moving, fmax, max_steps)
+    return run_to_convergence(optimiser, moving, fmax, max_steps)
 
 
-def _run(optimiser: object, moving: Atoms, fmax: float, max_steps: int) -> Relaxed:
+def run_to_convergence(optimiser: object, moving: Atoms, fmax: float, max_steps: int) -> Relaxed:
+    """Run an ASE optimiser on ``moving``.
+
+    Raises:
+        NotConvergedError: The limit was not reached.
+    """
     converged = optimiser.run(fmax=fmax, steps=max_steps)  # type: ignore[attr-defined]
     forces = moving.get_forces()
     max_force = float(np.linalg.norm(forces, axis=1).max())
