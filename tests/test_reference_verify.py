@@ -96,7 +96,7 @@ def test_choice_is_reproducible():
 
 
 def test_unknown_task():
-    with pytest.raises(RegistryError, match="tasks with recipes: .*surface_energy"):
+    with pytest.raises(RegistryError, match=r"tasks with recipes: .*surface_energy"):
         verify.verify("none")
 
 
