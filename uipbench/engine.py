@@ -19,7 +19,6 @@ from uipbench.errors import (
     CaseTimeoutError,
     UipbenchError,
     WorkerCrashedError,
-    WorkerError,
     WorkerTimeoutError,
 )
 
@@ -110,7 +109,7 @@ class EvaluationEngine:
                     worker = self._make_worker()
                     worker.start(self._start_timeout)
                 self._answer(worker, batch)
-            except (WorkerError, CaseError) as error:
+            except CaseError as error:
                 if worker is not None:
                     worker.close()
                 worker = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from uipbench import cell_relaxation, relaxation
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
+from uipbench.suggestions import nearest
 from uipbench.task import Task, check_task
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def load_task(name: str) -> Task:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line for a name that is not there, with the nearest ones."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = nearest(name, names)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
     return f"no {kind} named '{name[:80]}'; {hint} (uipbench list {kind}s)"
 
