@@ -227,10 +227,11 @@ def _show(
 
 
 def _say_theory(session: Session, task: Task, console: Console) -> None:
-    xc = session.record.card.xc
-    levels = {case.theory.xc for case in task.cases()}
-    if xc != "unknown" and not all(xc.upper().startswith(level.upper()) for level in levels):
-        console.print(f"note: the model is {xc}, the references are {', '.join(sorted(levels))}")
+    from uipbench.theory import mismatches
+
+    for found in mismatches(session.record.card.xc, task.cases()):
+        text = f"note: level of theory: {found.reason}{found.share}"
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def _plain(row: Score) -> dict[str, float | int | None]:
