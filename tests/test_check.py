@@ -317,6 +317,15 @@ def test_golden_lines_for_an_own_card(folder):
     assert line["measured"].startswith("3 structures")
 
 
+def test_own_weights_are_not_compared_with_the_card(folder):
+    write_model(folder / "tuned.py", body("pass"), extra=METALS + GOLDEN.format(energy=1.0))
+    done = run(folder, "check", "tuned.py", "--checkpoint", "tuned.py", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {x["name"]: x["measured"] for x in json.loads(done.stdout)["tuned"]["lines"]}
+    assert found["golden-energies"] == "own weights, not compared"
+    assert found["weights"].startswith("own weights, sha256 ")
+
+
 def test_golden_structure_that_does_not_exist(folder):
     extra = METALS + GOLDEN.format(energy=1.0).replace("fcc", "cubic")
     write_model(folder / "nonsense.py", body("pass"), extra=extra)

@@ -49,17 +49,3 @@ def test_other_checkpoint_than_the_card_says(uipbench, tmp_path):
     found = lines(done)
     assert [n for n, line in found.items() if line["status"] == "fail"] == ["golden-energies"]
     assert found["golden-energies"]["value"] > 0.03
-
-
-def test_own_weights_are_not_compared_with_the_card(uipbench):
-    from pathlib import Path
-
-    import chgnet
-
-    folder = Path(chgnet.__file__).parent / "pretrained" / "0.2.0"
-    (weights,) = folder.glob("*.pth.tar")
-    done = uipbench("check", "chgnet", "--checkpoint", str(weights), "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = lines(done)
-    assert found["golden-energies"]["measured"] == "own weights, not compared"
-    assert found["weights"]["measured"].startswith("own weights, sha256 ef624f78b6db")

@@ -78,6 +78,8 @@ def test_score_emt_and_again(uipbench, tmp_path):
     assert page is not None
     assert (tmp_path / page.group(1)).is_file()
     assert "\x1b[" not in first.stdout
+    assert "level of theory: the model was fitted to no functional" in first.stdout
+    assert "checks pass" in first.stdout
     again = uipbench(*command)
     assert again.returncode == 0
     assert "everything is there" in again.stdout

@@ -133,7 +133,8 @@ def energy_noise(probe: Probe, atoms: Atoms, forces: np.ndarray) -> float:
     Raises:
         CaseError: The model's error, or the worker's.
     """
-    along = np.linspace(-0.5, 0.5, PATH_POINTS)
+    # Points at equal distances could all fall on the grid of single precision.
+    along = np.cos(np.pi * (np.arange(PATH_POINTS) + 0.5) / PATH_POINTS) / 2
     size = float(np.linalg.norm(forces))
     direction = forces / size if size else np.ones_like(forces) / np.sqrt(forces.size)
     energies = [probe.ask(displaced(atoms, PATH_LENGTH_A * x * direction)).energy for x in along]
