@@ -55,6 +55,7 @@ def _board_row(table: BoardTable, row: BoardRow) -> dict[str, Any]:
         "model": row.entry.name,
         "title": card.title,
         "own": row.entry.own,
+        "failed_checks": " ".join(row.entry.failed_checks),
         "rank": row.rank,
         "scope": row.standing.scope,
         "n_task_cases": row.standing.n_task_cases,
