@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from uipbench.reference.paw_check import PawCheckFile
 
 NONE = "–"
-UNITS = {"J/m^2": "J/m²", "A": "Å", "eV/A": "eV/Å", "A^2": "Å²", "A^3": "Å³", "eV/nm^2": "eV/nm²"}
+UNITS = {
+    "J/m^2": "J/m²",
+    "A": "Å",
+    "angstrom": "Å",
+    "eV/A": "eV/Å",
+    "A^2": "Å²",
+    "A^3": "Å³",
+    "eV/nm^2": "eV/nm²",
+}
 BULK_ROWS = (
     ("lattice_constant_a", "Å"),
     ("lattice_constant_c", "Å"),
