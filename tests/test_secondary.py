@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -247,3 +249,15 @@ def test_forces_by_kind_of_structure():
     overall = force_score(outcomes)
     assert overall.n_components == 48
     assert overall.softening_slope == pytest.approx((0.5 + 0.7 + 1) / 3, rel=1e-3)
+
+
+def test_listing_imports_nothing_heavy():
+    """Wulff shapes and ranks need SciPy and spglib; a list of tasks does not."""
+    code = (
+        "import runpy, sys; sys.argv = ['uipbench', 'list']\n"
+        "try: runpy.run_module('uipbench', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('scipy', 'spglib', 'matplotlib', 'pymatgen') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
