@@ -50,7 +50,7 @@ every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.id)
 
 def needs_start(recipe):
     start = FOLDER / f"{recipe.id}.json"
-    assert start.exists(), f"make it: python -m uipbench.reference_data.grain_boundary.scan"
+    assert start.exists(), "make it: python -m uipbench.reference_data.grain_boundary.scan"
 
 
 def lattice_of(recipe, stretch=1.0):
