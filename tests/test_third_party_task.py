@@ -109,6 +109,19 @@ def test_wrong_model_has_its_errors(command, tmp_path):
     assert fixed["forces"]["vacancy_unrelaxed"]["softening_slope"] == pytest.approx(0.8)
 
 
+def test_softening_over_several_tasks(command):
+    """Structures of both tasks in one regression."""
+    wanted = ("--tasks", TASK, "--tasks", "surface_energy", "--cases", "al*", "--cases", "cu*")
+    scores = json.loads(command("score", "emt", *wanted, "--protocol", "fixed", "--json"))["emt"]
+    kinds = [*scores[TASK]["fixed"]["forces"].values()]
+    kinds += scores["surface_energy"]["fixed"]["forces"].values()
+    overall = scores["all_tasks"]["fixed"]["forces"]
+    assert overall["n_structures"] == sum(kind["n_structures"] for kind in kinds)
+    slopes = [scores[name]["fixed"]["softening_slope"] for name in (TASK, "surface_energy")]
+    assert min(slopes) < overall["softening_slope"] < max(slopes)
+    assert "all tasks: softening slope" in command("score", "emt", *wanted, "--protocol", "fixed")
+
+
 def test_references_are_what_the_script_computes(tmp_path):
     done = subprocess.run(
         [sys.executable, str(EXAMPLE / "make_cases.py"), str(tmp_path)],
