@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import subprocess
 import sys
@@ -19,9 +20,9 @@ from uipbench.errors import CalculationError
 from uipbench.kit import Compared, pairs_in_order, spearman
 from uipbench.metrics import force_score, force_sums, forces_by_kind
 from uipbench.outcome import Failed, Predicted
-from uipbench.registry import load_task, load_tasks
+from uipbench.registry import load_task, load_tasks, task_version
 from uipbench.secondary import secondary_metrics
-from uipbench.tasks.surface_energy.wulff import facet_areas, mean_energy, shape_error
+from uipbench.tasks.surface_energy.metrics.wulff import facet_areas, mean_energy, shape_error
 
 FCC = bulk("Al", a=4.04)
 FACETS = ((1, 0, 0), (1, 1, 0), (1, 1, 1), (2, 1, 0))
@@ -222,6 +223,23 @@ def test_adhesion_orders():
     assert metrics["curve_rmse"].value == pytest.approx(0.1)
     assert metrics["equilibrium_distance_mae"].value == pytest.approx(0.1)
     assert metrics["equilibrium_distance_mae"].unit == "A"
+
+
+@pytest.mark.parametrize("name", load_tasks())
+def test_metrics_are_not_part_of_the_version(name, monkeypatch):
+    """A metric can change without a rerun; the physics cannot."""
+    task, read = load_task(name), inspect.getsource
+    before = task_version(task)
+
+    def edit(part):
+        monkeypatch.setattr(
+            inspect, "getsource", lambda m: read(m) + "\nedited = 1\n" * (part in m.__name__)
+        )
+
+    edit(f".{name}.metrics")
+    assert task_version(task) == before
+    edit(f".tasks.{name}")
+    assert task_version(task) != before
 
 
 @pytest.mark.parametrize("name", load_tasks())

@@ -23,9 +23,10 @@ REFERENCES = {"al_111": 0.8, "li_100": 0.46}
 class Ordered(StandInTask):
     """Has a metric of its own, and one that cannot be computed."""
 
-    def secondary_metrics(self, cases, values):
-        mean = fmean(v["surface_energy"] for v in values.values()) if values else math.nan
-        common = {"n_used": len(values), "n_possible": len(cases), "explanation": "What it is."}
+    def secondary_metrics(self, cases, outcomes):
+        known = [o.values["surface_energy"] for o in outcomes.values()]
+        mean = fmean(known) if known else math.nan
+        common = {"n_used": len(known), "n_possible": len(cases), "explanation": "What it is."}
         return [
             SecondaryMetric(
                 name="mean", title="Mean <b>energy</b>", unit="J/m^2", value=mean, **common

@@ -9,16 +9,16 @@ from uipbench.kit import SecondaryMetric, compared, mean_spearman
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from uipbench.kit import Case
+    from uipbench.kit import Case, Outcome
 
 
 def secondary_metrics(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
+    cases: Sequence[Case], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
     """Order of the crystals."""
     return [
         mean_spearman(
-            [compared(cases, values, "vacancy_formation_energy")],
+            [compared(cases, outcomes, "vacancy_formation_energy")],
             name="crystal_order",
             title="Order of crystals (Spearman)",
             of="crystals",
