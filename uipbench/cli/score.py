@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,6 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from uipbench.metrics import Score
     from uipbench.plan import Selection
     from uipbench.results import ResultFile
     from uipbench.session import Session
@@ -199,6 +196,7 @@ def _write_page(session: Session) -> None:
 def _show(
     session: Session, selection: Selection, results: dict[str, ResultFile], console: Console
 ) -> dict[str, Any]:
+    from uipbench.cli.secondary import plain, show_more, show_softening
     from uipbench.console import case_table, score_rows, score_table
     from uipbench.plan import in_tier, selected_cases
     from uipbench.scoring import outcomes_by_protocol
@@ -214,6 +212,7 @@ def _show(
         rows = score_rows(task, cases, outcomes, selection.tier)
         console.print()
         console.print(score_table(rows, task.unit))
+        more = show_more(task, cases, outcomes, selection.tier, console)
         _say_theory(session, task, console)
         relaxed = sum(in_tier(case, "relaxed", selection.tier) for case in cases)
         if len(cases) < len(task.cases()):
@@ -222,8 +221,8 @@ def _show(
             console.print(
                 f"quick tier: {relaxed} of {len(cases)} cases relaxed; --tier full runs all"
             )
-        scores[task.name] = {p: _plain(row) for p, row in rows.items()}
-    return scores
+        scores[task.name] = {p: plain(row) | more[p] for p, row in rows.items()}
+    return scores | show_softening(results, selection, console)
 
 
 def _say_theory(session: Session, task: Task, console: Console) -> None:
@@ -232,12 +231,6 @@ def _say_theory(session: Session, task: Task, console: Console) -> None:
     for found in mismatches(session.record.card.xc, task.cases()):
         text = f"note: level of theory: {found.reason}{found.share}"
         console.print(text, markup=False, soft_wrap=True)
-
-
-def _plain(row: Score) -> dict[str, float | int | None]:
-    return {
-        k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()
-    }
 
 
 def _say_failures(results: dict[str, ResultFile], console: Console) -> int:
