@@ -24,11 +24,11 @@ from uipbench.environments import (
     list_environments,
     package_versions,
     remove_environment,
-    weights_sha256,
 )
 from uipbench.errors import EnvironmentSetupError, RegistryError
 from uipbench.installed import running_interpreter_satisfies
 from uipbench.modelfile import ModelFile, read_model_file
+from uipbench.weights import weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from uipbench.outcome import PROTOCOLS, Outcome
 from uipbench.plan import Selection, Tier
 from uipbench.registry import load_task, load_tasks
 from uipbench.session import RunOptions, Session
+from uipbench.weights import check_offline, fetch_weights, own_weights, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,17 +50,33 @@ def open_session(
     model: str,
     options: RunOptions,
     *,
+    name: str | None = None,
     offline: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Session:
     """Find a model, make its environment if it is not there, and look at what is done.
 
+    Args:
+        model: Registry name, or path of a model file.
+        options: How it is run.
+        name: What to call it in results; a user's own weights have a name of their own anyway.
+        offline: Install and download nothing.
+        report: Called with one line of progress now and then.
+
     Raises:
         UipbenchError: Unknown model, or an environment that cannot be made.
     """
     file = find_model(model)
+    if options.checkpoint is not None:
+        file = own_weights(file, options.checkpoint, name)
+    elif name is not None:
+        file = renamed(file, name)
     _check_own_name(file)
+    if offline:
+        check_offline(file, options.checkpoint)
     environment = ensure_environment(file, offline=offline, report=report)
+    if options.checkpoint is None:
+        fetch_weights(file, environment, report)
     return Session(file, environment, options)
 
 
@@ -71,7 +88,10 @@ def _check_own_name(model: ModelFile) -> None:
     """
     name = model.card.name
     if model.own and (name in list_models() or name == "site"):
-        msg = f"{model.path.name}: the name '{name}' is taken; set another 'name' in its header"
+        msg = (
+            f"{model.path.name}: the name '{name}' is taken; set another 'name' in its header, or "
+            "give one with --name"
+        )
         raise RegistryError(msg)
 
 
@@ -86,6 +106,7 @@ def score(  # noqa: PLR0913 - the options of the command line
     device: str = "cpu",
     dtype: str = "default",
     checkpoint: Path | None = None,
+    name: str | None = None,
     offline: bool = False,
 ) -> dict[str, ResultFile]:
     """Score a model and write its result files.
@@ -99,8 +120,9 @@ def score(  # noqa: PLR0913 - the options of the command line
         protocols: ``fixed``, ``relaxed`` or both.
         device: Device of the model.
         dtype: Precision of the model.
-        checkpoint: Own weights.
-        offline: Never install anything.
+        checkpoint: Own weights, a file or folder.
+        name: What to call the model in results.
+        offline: Never install or download anything.
 
     Returns:
         Result by task; what was there already is not computed again.
@@ -109,7 +131,7 @@ def score(  # noqa: PLR0913 - the options of the command line
         UipbenchError: Anything that does not belong to one case.
     """
     options = RunOptions(out=out, checkpoint=checkpoint, device=device, dtype=dtype)
-    session = open_session(model, options, offline=offline)
+    session = open_session(model, options, name=name, offline=offline)
     chosen = select_tasks(tasks)
     selection = Selection(tasks=chosen, tier=tier, cases=cases, protocols=protocols)
     with session.lock():
