@@ -121,7 +121,7 @@ def read_model_file(path: Path, *, own: bool, name: str = "") -> ModelFile:
         has_batch="load_batch" in functions,
         # Variables and variant reach the model's code, so they count as part of it.
         code_sha256=code_digest(
-            source, repr(sorted(environment.items())), *([repr(variant)] if variant else [])
+            source, repr(sorted(environment.items())), *([repr([variant])] if variant else [])
         ),
         variant=variant,
     )
