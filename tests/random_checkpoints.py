@@ -81,7 +81,7 @@ def uma(path: Path) -> None:
         "module": "fairchem.core.models.uma.escn_moe.DatasetSpecificMoEWrapper",
         "dataset_mapping": {"omat": "omat"},
         "head_cls": "fairchem.core.models.uma.escn_md.MLP_EFS_Head",
-        "wrap_property": False,
+        "head_kwargs": {"wrap_property": False},
     }
     model_config = {
         "_target_": "fairchem.core.models.base.HydraModel",
