@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=80)]
+ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.@-]*$", max_length=80)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
@@ -31,7 +32,7 @@ class _Strict(BaseModel):
 class CardRecord(_Strict):
     """The model card, as it was when the model was run."""
 
-    name: Name
+    name: ModelName
     title: Text
     family: Text
     checkpoint: Text

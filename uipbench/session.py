@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from uipbench.engine import EvaluationEngine
-from uipbench.environments import Environment, package_versions, weights_sha256
+from uipbench.environments import Environment, package_versions
 from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
 from uipbench.journal import Journal
 from uipbench.plan import Job, Selection, content_key, make_jobs
@@ -34,6 +34,7 @@ from uipbench.results import (
     write_result,
 )
 from uipbench.runner import Observer, Runner
+from uipbench.weights import weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
