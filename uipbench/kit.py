@@ -2,6 +2,7 @@
 
 from uipbench.case import Case
 from uipbench.cell_relaxation import relax_along_normal
+from uipbench.energy_convention import energy_corrections
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
 from uipbench.outcome import Evaluated, Prediction, Protocol
@@ -20,6 +21,7 @@ __all__ = [
     "Protocol",
     "Relaxed",
     "Task",
+    "energy_corrections",
     "evaluate",
     "evaluate_roles",
     "relax_along_normal",

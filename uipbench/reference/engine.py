@@ -101,9 +101,23 @@ class DftEngine:
         return DftStructure(moving, evaluation, settings)
 
     def relax_cell(
-        self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
+        self,
+        atoms: Atoms,
+        settings: DftSettings,
+        *,
+        fmax: float,
+        max_steps: int = 60,
+        pressure: float = 0.0,
     ) -> DftStructure:
         """Relax cell and positions; the cutoff should be high enough for the stress.
+
+        Args:
+            atoms: Start.
+            settings: GPAW chooses the plane waves of every step by the cutoff, so that the last
+                energy is that of a calculation of its own.
+            fmax: Limit for forces (eV/Å) and for the virial an atom (eV).
+            max_steps: Steps before giving up.
+            pressure: Pressure (eV/Å³) to relax to; see :meth:`basis_pressure`.
 
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
@@ -111,13 +125,26 @@ class DftEngine:
         moving = atoms.copy()
         calculator = StoredDft(settings, self._store, self._logs)
         moving.calc = calculator
-        self._run(
-            BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps
-        )
+        free = FrechetCellFilter(moving, scalar_pressure=pressure)
+        self._run(BFGS(free, alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
         evaluation = calculator.evaluate(moving, stress=True)
         self.seconds += calculator.seconds
         moving.calc = None
         return DftStructure(moving, evaluation, settings)
+
+    def basis_pressure(self, atoms: Atoms, settings: DftSettings, cutoff_ev: float) -> float:
+        """What the finite basis adds to the pressure in eV/Å³ (Pulay stress).
+
+        It depends on atoms and volume, hardly on where the atoms are: relaxing to it relaxes the
+        true pressure to zero, at the price of one calculation at the higher cutoff.
+
+        Args:
+            atoms: Structure near the one that is looked for.
+            settings: Settings of the relaxation.
+            cutoff_ev: Cutoff that is high enough for the stress.
+        """
+        fine = self.stress_point(atoms, replace(settings, cutoff_ev=cutoff_ev))
+        return _pressure(self.stress_point(atoms, settings)) - _pressure(fine)
 
     def stress_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
         """As :meth:`single_point`, with the stress."""
@@ -205,6 +232,14 @@ class DftEngine:
         structures = [scaled(atoms, shift + strain) for strain in EOS_STRAINS]
         energies = [self.single_point(s, settings).evaluation.energy for s in structures]
         return [s.get_volume() for s in structures], energies
+
+
+def _pressure(found: DftStructure) -> float:
+    stress = found.evaluation.stress
+    if stress is None:
+        msg = f"{found.atoms.get_chemical_formula()}: the step has no stress; compute it again"
+        raise ReferenceEngineError(msg)
+    return -float(np.mean(stress[:3]))
 
 
 def scaled(atoms: Atoms, strain: float) -> Atoms:
