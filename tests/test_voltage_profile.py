@@ -128,6 +128,7 @@ def hulls(draw):
     return {n / 12: draw(energies) for n in x}
 
 
+@settings(deadline=None)
 @given(hulls(), energies)
 def test_voltages_never_rise(points, metal):
     found = voltage_profile(points, metal)
@@ -135,6 +136,7 @@ def test_voltages_never_rise(points, metal):
     assert (found.contents[0], found.contents[-1]) == (0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(hulls(), energies)
 def test_hull_equals_scipy(points, metal):
     """Joggled by a point far above, so that a hull of two contents has an area too."""
@@ -148,6 +150,7 @@ def test_hull_equals_scipy(points, metal):
         assert points[x] == pytest.approx(line, abs=2e-6)
 
 
+@settings(deadline=None)
 @given(hulls(), energies)
 def test_only_phases_that_no_pair_beats_are_on_the_hull(points, metal):
     found = voltage_profile(points, metal)
@@ -158,6 +161,7 @@ def test_only_phases_that_no_pair_beats_are_on_the_hull(points, metal):
                 assert points[x] < pair + 1e-9
 
 
+@settings(deadline=None)
 @given(hulls(), energies, energies, energies)
 def test_constants_per_ion_and_per_host_do_not_count(points, metal, per_ion, per_host):
     shifted = {x: e + per_ion * x + per_host for x, e in points.items()}
@@ -166,7 +170,7 @@ def test_constants_per_ion_and_per_host_do_not_count(points, metal, per_ion, per
     assert moved.average == pytest.approx(plain.average)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(hulls(), hulls(), hulls(), energies)
 def test_distance_of_profiles_is_a_metric(first, second, third, metal):
     a, b, c = (voltage_profile(p, metal) for p in (first, second, third))

@@ -59,17 +59,21 @@ def d0_3(minority: str, majority: str, a: float) -> Crystal:
 
 LI3AL2 = Crystal(
     spacegroup=166,
-    basis=(("Li", (0.0, 0.0, 0.0)), ("Li", (0.0, 0.0, 0.4)), ("Al", (0.0, 0.0, 0.2))),
-    lengths=(4.51, 4.51, 14.26),
+    basis=(("Li", (0.0, 0.0, 0.0)), ("Li", (0.0, 0.0, 0.4017)), ("Al", (0.0, 0.0, 0.1948))),
+    lengths=(4.495, 4.495, 14.04),
     angles=HEXAGONAL,
-    source="(111) planes of bcc in the order Li Li Li Al Al, coordinates those of bcc",
+    source="(111) planes of bcc in the order Li Li Li Al Al, relaxed with CHGNet 0.3.0",
 )
 
 LI2AL = Crystal(
     spacegroup=63,
-    basis=(("Al", (0.0, 1 / 12, 0.25)), ("Li", (0.0, 5 / 12, 0.25)), ("Li", (0.0, 0.75, 0.25))),
-    lengths=(4.66, 9.77, 4.49),
-    source="zigzag chains of Al along [110] of bcc, coordinates those of bcc",
+    basis=(
+        ("Al", (0.0, 0.0725, 0.25)),
+        ("Li", (0.0, 0.4074, 0.25)),
+        ("Li", (0.0, 0.7524, 0.25)),
+    ),
+    lengths=(4.607, 9.502, 4.526),
+    source="zigzag chains of Al along [110] of bcc, relaxed with CHGNet 0.3.0",
 )
 
 LI15SI4 = Crystal(

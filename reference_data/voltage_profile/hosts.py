@@ -208,7 +208,7 @@ HOSTS = (
         "alloy",
         ("al", crystals.fcc("Al", 4.04)),
         ("lial3", crystals.l1_2("Li", "Al", 4.01)),
-        ("lial", crystals.b32("Li", "Al", 6.34)),
+        ("lial", crystals.b32("Li", "Al", 6.36)),
         ("li3al2", crystals.LI3AL2),
         ("li2al", crystals.LI2AL),
     ),

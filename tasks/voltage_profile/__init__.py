@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from uipbench.kit import (
+    CalculationError,
     Case,
     Prediction,
     Protocol,
@@ -83,12 +84,18 @@ class VoltageProfile(Task):
         return Prediction(values=values, evaluated=evaluated, details=details)
 
     def absolute_error(self, case: Case, values: Mapping[str, float]) -> float | None:
-        """1/Δx ∫|V − V_DFT| dx in V; an average voltage alone counts as a flat profile."""
+        """1/Δx ∫|V − V_DFT| dx in V; an average voltage alone counts as a flat profile.
+
+        A case whose structures do not make a profile counts by its average voltage.
+        """
         if "capacity_averaged_voltage_error" in values:
             return values["capacity_averaged_voltage_error"]
         if self.quantity not in values:
             return None
-        dft = dft_profile(case, series_of(case))
+        try:
+            dft = dft_profile(case, series_of(case))
+        except CalculationError:
+            return super().absolute_error(case, values)
         flat = Profile((dft.contents[0], dft.contents[-1]), (values[self.quantity],))
         return flat.mean_distance(dft)
 

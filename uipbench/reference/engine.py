@@ -101,23 +101,9 @@ class DftEngine:
         return DftStructure(moving, evaluation, settings)
 
     def relax_cell(
-        self,
-        atoms: Atoms,
-        settings: DftSettings,
-        *,
-        fmax: float,
-        max_steps: int = 60,
-        pressure: float = 0.0,
+        self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
     ) -> DftStructure:
         """Relax cell and positions; the cutoff should be high enough for the stress.
-
-        Args:
-            atoms: Start.
-            settings: GPAW chooses the plane waves of every step by the cutoff, so that the last
-                energy is that of a calculation of its own.
-            fmax: Limit for forces (eV/Å) and for the virial an atom (eV).
-            max_steps: Steps before giving up.
-            pressure: Pressure (eV/Å³) to relax to; see :meth:`basis_pressure`.
 
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
@@ -125,7 +111,45 @@ class DftEngine:
         moving = atoms.copy()
         calculator = StoredDft(settings, self._store, self._logs)
         moving.calc = calculator
-        free = FrechetCellFilter(moving, scalar_pressure=pressure)
+        self._run(
+            BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps
+        )
+        evaluation = calculator.evaluate(moving, stress=True)
+        self.seconds += calculator.seconds
+        moving.calc = None
+        return DftStructure(moving, evaluation, settings)
+
+    def relax_to_pressure(
+        self,
+        atoms: Atoms,
+        settings: DftSettings,
+        *,
+        fmax: float,
+        pressure: float,
+        max_steps: int = 60,
+    ) -> DftStructure:
+        """Relax cell and positions to a pressure, such as that of :meth:`basis_pressure`.
+
+        GPAW chooses the plane waves of every step by the cutoff, so that the last energy is that of
+        a calculation of its own.
+
+        Args:
+            atoms: Start.
+            settings: The cutoff need not be high enough for the stress.
+            fmax: Limit for forces (eV/Å) and for the virial over the root of the number of atoms
+                (eV), which balances the second derivatives of strain and positions.
+            pressure: eV/Å³.
+            max_steps: Steps before giving up.
+
+        Raises:
+            ReferenceEngineError: Not converged within ``max_steps``.
+        """
+        moving = atoms.copy()
+        calculator = StoredDft(settings, self._store, self._logs)
+        moving.calc = calculator
+        free = FrechetCellFilter(
+            moving, exp_cell_factor=math.sqrt(len(moving)), scalar_pressure=pressure
+        )
         self._run(BFGS(free, alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
         evaluation = calculator.evaluate(moving, stress=True)
         self.seconds += calculator.seconds
