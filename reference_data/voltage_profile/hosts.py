@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -154,7 +154,7 @@ LAYERED_SULFIDE = Host(
     ),
     kpoint_length=40.0,
     smearing_ev=0.05,
-    comment="No dispersion correction: the gap of TiS2 is too wide, and its voltage too high.",
+    comment="No dispersion correction: PBE leaves the layers of TiS2 too far apart.",
 )
 
 SPINEL = Host(
@@ -209,8 +209,6 @@ HOSTS = (
         ("al", crystals.fcc("Al", 4.04)),
         ("lial3", crystals.l1_2("Li", "Al", 4.01)),
         ("lial", crystals.b32("Li", "Al", 6.36)),
-        ("li3al2", crystals.LI3AL2),
-        ("li2al", crystals.LI2AL),
     ),
     LAYERED_SULFIDE,
     _layered_oxide(
@@ -246,6 +244,17 @@ HOSTS = (
         ("lizn_b2", crystals.b2("Li", "Zn", 3.12)),
         ("lizn_b32", crystals.b32("Li", "Zn", 6.22)),
         ("li3zn", crystals.d0_3("Zn", "Li", 6.45)),
+    ),
+    replace(
+        _alloy(
+            "Al",
+            "alloy",
+            ("lial", crystals.b32("Li", "Al", 6.36)),
+            ("li3al2", crystals.LI3AL2),
+            ("li2al", crystals.LI2AL),
+        ),
+        id="li_al_rich",
+        title="Li–Al beyond LiAl",
     ),
     OLIVINE,
     _layered_oxide(
