@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -36,7 +36,10 @@ in 4 atoms of a metal, 0.06 GPa in the olivine."""
 CUTOFF_EV = 520.0
 
 LITHIUM = SurfaceRecipe(material="Li", miller_index=(1, 0, 0))
-"""Lithium metal with the steps of the surface-energy set."""
+"""Lithium metal: its lattice constant is that of the surface-energy set, from the same steps."""
+
+LITHIUM_KPOINT_LENGTH = 40.0
+LITHIUM_SMEARING_EV = 0.1
 
 RECIPE = "reference_data/voltage_profile/recipes.py"
 
@@ -92,8 +95,12 @@ class VoltageRecipe:
         """Body-centred cubic lithium at its equation-of-state lattice constant."""
         a = LITHIUM.lattice(engine)["lattice_constant_a"]
         cell = primitive_cell(MATERIALS["Li"].with_lattice(a))
-        same = replace(LITHIUM, cutoff_factor=self.cutoff_factor, kpoint_factor=self.kpoint_factor)
-        return engine.single_point(cell, same.settings(cell, slab=False))
+        settings = DftSettings(
+            cutoff_ev=CUTOFF_EV * self.cutoff_factor,
+            kpts=kpoint_mesh(cell, LITHIUM_KPOINT_LENGTH * self.kpoint_factor),
+            smearing_ev=LITHIUM_SMEARING_EV,
+        )
+        return engine.single_point(cell, settings)
 
     def relaxed(self, engine: DftEngine, atoms: Atoms) -> tuple[str, DftStructure]:
         """The best magnetic state of one ordering, cell and positions relaxed, and its name.
@@ -178,7 +185,6 @@ class VoltageRecipe:
             "x_min": min(series.contents.values()),
             "x_max": max(series.contents.values()),
             "phase_behaviour": phase_behaviour(series, energies_of(found)),
-            "metal_smearing_ev": found[METAL].settings.smearing_ev,
             **magnetic,
         }
 
@@ -198,13 +204,14 @@ def atoms_of(found: Mapping[str, DftStructure]) -> dict[str, Atoms]:
 
 
 def details(found: Mapping[str, DftStructure]) -> dict[str, float]:
-    """Volumes, total moments, largest force and largest pressure left by the basis."""
+    """Volumes, total moments, largest force that is left, smearing of the metal."""
     values = {f"volume_{role}_a3": s.atoms.get_volume() for role, s in found.items()}
     for role, structure in found.items():
         if structure.evaluation.magmoms is not None:
-            values[f"moment_{role}_ub"] = float(np.sum(structure.evaluation.magmoms))
+            values[f"moment_{role}_mub"] = float(np.sum(structure.evaluation.magmoms))
     relaxed = [s for role, s in found.items() if role != METAL]
     return values | {
         "residual_force_ev_per_a": max(s.max_force for s in relaxed),
         "relaxation_fmax_ev_per_a": FMAX_EV_PER_A,
+        "metal_smearing_ev": found[METAL].settings.smearing_ev,
     }
