@@ -68,9 +68,12 @@ def task_version(task: Task) -> str:
 
 
 def _submodules(module: ModuleType) -> list[ModuleType]:
-    """Modules of a task that is a folder of several, sorted by name."""
-    names = sorted(info.name for info in pkgutil.iter_modules(getattr(module, "__path__", [])))
-    return [importlib.import_module(f"{module.__name__}.{name}") for name in names]
+    """Modules of a task that is a folder of several, sorted by name.
+
+    ``metrics`` is not one of them: it says how predictions are compared, not how they are made.
+    """
+    names = {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", []))}
+    return [importlib.import_module(f"{module.__name__}.{n}") for n in sorted(names - {"metrics"})]
 
 
 def _folders() -> Iterable[tuple[str, object]]:
