@@ -338,9 +338,22 @@ def test_other_magnetic_states_are_tried_and_the_best_is_relaxed():
     def lower_afm(atoms):
         return toy_energy(atoms) + np.abs(atoms.get_initial_magnetic_moments().sum())
 
-    state, found = recipe.relaxed(ToyEngine(lower_afm), recipe.structures()["x1_2_2"])
+    class Swelling(ToyEngine):
+        """The relaxed cell is larger: a mesh of its own would be coarser."""
+
+        def relax_to_pressure(self, atoms, settings, *, fmax, pressure):
+            larger = atoms.copy()
+            larger.set_cell(atoms.cell[:] * 1.2, scale_atoms=True)
+            return super().relax_to_pressure(larger, settings, fmax=fmax, pressure=pressure)
+
+    start = recipe.structures()["x1_2_2"]
+    engine = Swelling(lower_afm)
+    state, found = recipe.relaxed(engine, start)
     assert state.startswith("afm")
     assert found.evaluation.magmoms.sum() == pytest.approx(0, abs=1e-9)
+    assert found.settings == recipe.settings(start)
+    assert len(engine.pressures) == 1
+    assert len(engine.points) == 5  # four states, the best one relaxed again
 
 
 def test_flipped_state_is_an_error_with_case_and_remedy():

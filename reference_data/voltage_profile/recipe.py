@@ -105,36 +105,38 @@ class VoltageRecipe:
     def relaxed(self, engine: DftEngine, atoms: Atoms) -> tuple[str, DftStructure]:
         """The best magnetic state of one ordering, cell and positions relaxed, and its name.
 
-        The first state is relaxed; the others are computed at its geometry, and the best of all is
-        relaxed from there if it is another one.
+        The first state is relaxed; the others are computed at its geometry, and the best of them is
+        relaxed from there if it is lower. Mesh and pressure of the basis are those of the start.
 
         Raises:
             ReferenceEngineError: Not relaxed, or the state is not the one it was started as.
         """
         states = self.starts(atoms)
         first, *others = states
-        best, found = first, self._relaxed(engine, states[first])
+        settings = self.settings(atoms)
+        pressure = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
+
+        def relax(start: Atoms) -> DftStructure:
+            return engine.relax_to_pressure(start, settings, fmax=FMAX_EV_PER_A, pressure=pressure)
+
+        def energy(structure: DftStructure) -> float:
+            return structure.evaluation.energy
+
+        best, found = first, relax(states[first])
         trials = {}
         for name in others:
             trial = found.atoms.copy()
             trial.set_initial_magnetic_moments(states[name].get_initial_magnetic_moments())
-            trials[name] = engine.single_point(trial, found.settings)
-        for name, trial in trials.items():
-            lower = trial.evaluation.energy < found.evaluation.energy
-            if lower and not _flipped(trial):
-                relaxed = self._relaxed(engine, trial.atoms)
-                if relaxed.evaluation.energy < found.evaluation.energy:
-                    best, found = name, relaxed
+            trials[name] = engine.single_point(trial, settings)
+        kept = {name: trial for name, trial in trials.items() if not _flipped(trial)}
+        lowest = min(kept, key=lambda name: energy(kept[name]), default=first)
+        if lowest != first and energy(kept[lowest]) < energy(found):
+            best, found = lowest, relax(kept[lowest].atoms)
         wrong = _flipped(found)
         if wrong:
             msg = f"{self.id}: {atoms.symbols} as {best}: {wrong}; make that state a start"
             raise ReferenceEngineError(msg)
         return best, found
-
-    def _relaxed(self, engine: DftEngine, atoms: Atoms) -> DftStructure:
-        settings = self.settings(atoms)
-        pressure = engine.basis_pressure(atoms, settings, self.host.stress_cutoff_ev)
-        return engine.relax_to_pressure(atoms, settings, fmax=FMAX_EV_PER_A, pressure=pressure)
 
     def convergence_point(self, engine: DftEngine) -> ConvergencePoint:
         """Average voltage of the starts at the two ends, not relaxed, first magnetic states."""
