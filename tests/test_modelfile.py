@@ -281,7 +281,7 @@ def install_plugin(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, na
     card = "".join(
         f'# {field} = "x"\n'
         for field in CardRecord.model_fields
-        if field not in {"name", "parameters", "elements"}
+        if field not in {"name", "parameters", "elements", "energy_corrections"}
     )
     extra = card + '# parameters = 1\n# elements = ["Cu"]\n'
     write_model(package / "plugin_model.py", LOAD, name=name, extra=extra)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
+    from uipbench.energy_convention import EnergyCorrections
     from uipbench.worker_process import Evaluation, WorkerProcess
 
 
@@ -47,6 +48,7 @@ class EvaluationEngine:
         workers: Worker processes side by side.
         batch_limit: Most structures in one request to a worker.
         start_timeout: Seconds a worker may take to load the model.
+        energy_corrections: What the card says the model's energies contain.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class EvaluationEngine:
         workers: int,
         batch_limit: int = 1,
         start_timeout: float = 600.0,
+        energy_corrections: EnergyCorrections = "none",
     ) -> None:
+        self.energy_corrections: EnergyCorrections = energy_corrections
         self._make_worker = make_worker
         self._batch_limit = batch_limit
         self._start_timeout = start_timeout
@@ -164,6 +168,7 @@ class EngineCalculator(Calculator):
     Attributes:
         seconds: Seconds of evaluation used.
         evaluations: Structures evaluated.
+        energy_corrections: Those of the engine.
     """
 
     implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress"]
@@ -172,6 +177,7 @@ class EngineCalculator(Calculator):
         self, engine: EvaluationEngine, *, limit: float, count: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__()
+        self.energy_corrections = engine.energy_corrections
         self._engine = engine
         self._limit = limit
         self._count = count

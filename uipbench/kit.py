@@ -2,6 +2,7 @@
 
 from uipbench.case import Case
 from uipbench.cell_relaxation import relax_along_normal
+from uipbench.energy_convention import energy_corrections
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
 from uipbench.outcome import Evaluated, Outcome, Predicted, Prediction, Protocol
@@ -37,6 +38,7 @@ __all__ = [
     "Task",
     "by_material",
     "compared",
+    "energy_corrections",
     "evaluate",
     "evaluate_roles",
     "mean_or_nan",

@@ -153,6 +153,7 @@ def _card(table: HeaderTable, path: Path, *, own: bool) -> CardRecord:
     stated = {k: v for k, v in table.values.items() if k not in _EXTRA_KEYS}
     if own:
         unknown: dict[str, Any] = dict.fromkeys(CardRecord.model_fields, "unknown")
+        unknown |= {"energy_corrections": "none"}
         stated = unknown | {"name": path.stem, "parameters": None, "elements": []} | stated
         stated["title"] = table.values.get("title", stated["name"])
     stated = dict.fromkeys(_OPTIONAL_KEYS) | stated

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uipbench.casefiles import write_atomically
+from uipbench.energy_convention import EnergyCorrections  # noqa: TC001 - pydantic reads it
 from uipbench.errors import ResultFileError
 from uipbench.outcome import Failed, Outcome, Predicted
 
@@ -42,6 +43,7 @@ class CardRecord(_Strict):
     parameters: int | None
     elements: list[str]
     energy_convention: Text
+    energy_corrections: EnergyCorrections = "none"
     citation: Text
     url: Text
 

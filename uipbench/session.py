@@ -17,7 +17,7 @@ from uipbench.engine import EvaluationEngine
 from uipbench.environments import Environment, package_versions
 from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
 from uipbench.journal import Journal
-from uipbench.plan import Job, Selection, content_key, make_jobs
+from uipbench.plan import Job, Selection, content_key, make_jobs, physics_version
 from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
@@ -151,7 +151,7 @@ class Session:
 
     def fresh_records(self, task: Task) -> list[CaseRecord]:
         """Records whose content key is that of the present model, packages, task and case."""
-        version_ = task_version(task)
+        version_ = physics_version(task, self.record)
         cases = {case.id: case for case in task.cases()}
         return [
             r
@@ -232,6 +232,7 @@ class Session:
             make_worker,
             workers=self.options.n_workers,
             batch_limit=1 if self.options.on_cpu else GPU_BATCH,
+            energy_corrections=self.record.card.energy_corrections,
         )
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:
