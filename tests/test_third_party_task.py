@@ -119,7 +119,7 @@ def test_softening_over_several_tasks(command):
     assert overall["n_structures"] == sum(kind["n_structures"] for kind in kinds)
     slopes = [scores[name]["fixed"]["softening_slope"] for name in (TASK, "surface_energy")]
     assert min(slopes) < overall["softening_slope"] < max(slopes)
-    assert "all tasks: softening" in command("score", "emt", *wanted, "--protocol", "fixed")
+    assert "all tasks: softening slope" in command("score", "emt", *wanted, "--protocol", "fixed")
 
 
 def test_references_are_what_the_script_computes(tmp_path):
