@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from uipbench import cell_relaxation, relaxation
+from uipbench import cell_relaxation, neb, relaxation
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
 from uipbench.suggestions import nearest
@@ -17,6 +17,7 @@ from uipbench.task import Task, check_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
 
 ENTRY_POINT_GROUP = "uipbench.tasks"
 
@@ -61,8 +62,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 def task_version(task: Task) -> str:
     """Version of the physics: the number raised by hand and a digest of the code that runs."""
     module = inspect.getmodule(type(task))
-    sources = [inspect.getsource(m) for m in (module, relaxation, cell_relaxation) if m is not None]
+    bands = [neb] if any(_is_from(neb, value) for value in vars(module).values()) else []
+    used = (module, relaxation, cell_relaxation, *bands)
+    sources = [inspect.getsource(m) for m in used if m is not None]
     return f"{task.version}-{code_digest(*sources)[:12]}"
+
+
+def _is_from(module: ModuleType, value: object) -> bool:
+    """Whether a task's module imported this from ``module``."""
+    return getattr(value, "__module__", None) == module.__name__
 
 
 def _folders() -> Iterable[tuple[str, object]]:
