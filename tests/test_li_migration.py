@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk, make_supercell
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.mep import NEB
 from ase.optimize import BFGS
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import THEORY, structure
+from uipbench import neb
 from uipbench.case import Case
-from uipbench.casefiles import Quantity
+from uipbench.casefiles import CaseFile, Quantity, write_case
+from uipbench.cli import cli
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.outcome import Failed, Predicted
+from uipbench.reference.engine import DftStructure
+from uipbench.reference.recipe import ReferenceCase
+from uipbench.reference.settings import DftSettings
+from uipbench.reference.steps import Evaluation
+from uipbench.registry import load_task, task_version
+from uipbench.results import read_result
 from uipbench.tasks import li_migration
 from uipbench.tasks.li_migration import (
     IMAGES,
     TASK,
+    LiMigration,
     barrier_order,
     barriers,
     convergence_rate,
@@ -252,7 +262,7 @@ class Pit(Calculator):
 
     implemented_properties = ("energy", "forces", "stress")
 
-    def __init__(self, home: Atoms):
+    def __init__(self, home):
         super().__init__()
         self.home = home.positions.copy()
 
@@ -331,3 +341,84 @@ def test_order_needs_three_materials():
     outcomes = {case.id: predicted(0.2) for case in cases}
     assert barrier_order(cases, outcomes) is None
     assert "barrier_order" not in TASK.secondary_metrics(cases, outcomes)
+
+
+def test_version_follows_the_band_driver_but_that_of_other_tasks_does_not(monkeypatch):
+    before = {name: task_version(load_task(name)) for name in ("li_migration", "surface_energy")}
+    read = inspect.getsource
+
+    def edited(module):
+        return read(module) + ("\nedited = 1\n" if module is neb else "")
+
+    monkeypatch.setattr(inspect, "getsource", edited)
+    assert task_version(load_task("li_migration")) != before["li_migration"]
+    assert task_version(load_task("surface_energy")) == before["surface_energy"]
+
+
+@pytest.fixture
+def toy_folder(tmp_path, monkeypatch, copper):
+    """The copper hop and one whose path ends at its top, as the task's reference files."""
+    folder = tmp_path / "cases"
+    for case_id, case in (("cu_vacancy", copper), ("cu_uphill", uphill(copper))):
+        found = {
+            role: DftStructure(s.atoms, evaluation(s), DFT) for role, s in case.structures.items()
+        }
+        file = CaseFile(
+            schema_version=1,
+            task="li_migration",
+            id=case_id,
+            title=case_id,
+            material="Cu",
+            elements=["Cu"],
+            chemistry="fcc metal",
+            tier="quick",
+            protocols=["fixed", "relaxed"],
+            references={"migration_barrier": Quantity(value=0.6, unit="eV", uncertainty=0.01)},
+            roles=list(found),
+            tags={},
+            details={},
+            theory=THEORY,
+            published=[],
+            recipe="none",
+            cpu_seconds=0.0,
+        )
+        write_case(folder, file, ReferenceCase(file, found).extxyz())
+    monkeypatch.setattr(LiMigration, "data_folder", property(lambda _: folder))
+    TASK.__dict__.pop("_cases", None)
+    yield folder
+    TASK.__dict__.pop("_cases", None)
+
+
+DFT = DftSettings(cutoff_ev=1.0, kpts=(1, 1, 1), smearing_ev=0.1)
+
+
+def evaluation(s):
+    return Evaluation(s.energy, s.forces, None, None, seconds=0.0, code="none")
+
+
+def uphill(case):
+    structures = dict(case.structures)
+    structures["image_4"] = replace(structures["image_4"], energy=1e3)
+    return replace(case, structures=structures)
+
+
+@pytest.mark.usefixtures("toy_folder")
+def test_command_line(tmp_path):
+    """``uipbench score emt --tasks li_migration``: numbers, and the bad case by its name."""
+    out = tmp_path / "results"
+    command = ["score", "emt", "--tasks", "li_migration", "--out", str(out)]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 1, done.output
+    assert "cu_uphill: the highest image in DFT, image_4, is an end point" in " ".join(
+        done.output.split()
+    )
+    records = {
+        (r.case_id, r.protocol): r.outcome
+        for r in read_result(out / "emt" / "li_migration.json").records
+    }
+    fixed, relaxed = (records["cu_vacancy", p] for p in ("fixed", "relaxed"))
+    assert fixed.values["profile_rmse"] == pytest.approx(0, abs=1e-6)
+    assert fixed.evaluations == 6
+    assert relaxed.details["image_3_ev"] == pytest.approx(relaxed.values["migration_barrier"])
+    assert relaxed.details["climbing_force_ev_per_a"] <= 0.03
+    assert records["cu_uphill", "relaxed"].kind == "calculation_error"

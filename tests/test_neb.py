@@ -132,7 +132,7 @@ def test_adatom_barrier_equals_the_symmetric_bridge():
 @settings(max_examples=4, deadline=None)
 @given(st.floats(0.05, 1.5), st.floats(-0.1, 0.1), st.floats(-0.6, 0.6))
 def test_known_barrier_forward_and_backward(height, slope, bend):
-    """Reversal exchanges the barriers. The saddle of the tilted cosine: where π h sin(2φ)/a = −slope."""
+    """Reversal exchanges them. The saddle of the tilted cosine: π h sin(2φ)/a = −slope."""
     period = 3.0
     if abs(slope) * period / (np.pi * height) > 0.8:
         return

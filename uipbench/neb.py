@@ -10,6 +10,7 @@ evaluated together, and a band that does not converge is an error.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def path_coordinates(images: Sequence[Atoms]) -> np.ndarray:
     """(n,) distance along the path in Å, in the space of all atoms, from the first image."""
     steps = [
         np.linalg.norm(find_mic(b.positions - a.positions, a.cell, a.pbc)[0])
-        for a, b in zip(images, images[1:], strict=False)
+        for a, b in pairwise(images)
     ]
     return np.concatenate([[0.0], np.cumsum(steps)])
 

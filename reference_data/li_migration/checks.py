@@ -15,6 +15,8 @@ from uipbench.tasks.li_migration import checked_path, relative_coordinates
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ase import Atoms
+
     from uipbench.case import Case
     from uipbench.reference_data.li_migration.recipe import MigrationRecipe
 
@@ -118,12 +120,16 @@ def _not_mirrored(case: Case, roles: Sequence[str]) -> Iterator[str]:
         first, second = case.structures[role], case.structures[other]
         if abs(first.energy - second.energy) > MIRROR_TOLERANCE_EV:
             yield f"{role} and {other} are mirror images, but their energies differ"
-        forces = [np.sort(np.linalg.norm(s.forces, axis=1)) for s in (first, second)]
-        if not np.allclose(*forces, rtol=0, atol=FORCE_TOLERANCE_EV_PER_A):
+        one, two = (np.sort(np.linalg.norm(s.forces, axis=1)) for s in (first, second))
+        if not np.allclose(one, two, rtol=0, atol=FORCE_TOLERANCE_EV_PER_A):
             yield f"{role} and {other} are mirror images, but their forces differ"
-        apart = [np.sort(s.atoms.get_all_distances(mic=True), axis=None) for s in (first, second)]
-        if not np.allclose(*apart, rtol=0, atol=POSITION_TOLERANCE_A):
+        one, two = (_sorted_distances(s.atoms) for s in (first, second))
+        if not np.allclose(one, two, rtol=0, atol=POSITION_TOLERANCE_A):
             yield f"{role} and {other} are mirror images, but their distances differ"
+
+
+def _sorted_distances(atoms: Atoms) -> np.ndarray:
+    return np.sort(np.asarray(atoms.get_all_distances(mic=True)), axis=None)
 
 
 def _differs_from_recipe(

@@ -30,6 +30,7 @@ CELL_CUTOFF_EV = 900.0
 """Cutoff of cell relaxations, for the stress."""
 
 CELL_FMAX_EV_PER_A = 0.005
+EPS = 1e-6
 
 FCC: Vectors = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
 BCC: Vectors = ((-0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.5, 0.5, -0.5))
@@ -147,10 +148,10 @@ def crystal_cell(
     for shift in product(range(-reach, reach + 1), repeat=3):
         inside = (scaled + shift) @ inverse
         for index, x in enumerate(inside):
-            if np.all(x > -1e-6) and np.all(x < 1 - 1e-6):
+            if np.all(x > -EPS) and np.all(x < 1 - EPS):
                 found.setdefault(tuple(np.round(x, 6) + 0.0), index)
     expected = len(conventional) * abs(np.linalg.det(matrix))
-    if abs(len(found) - expected) > 1e-6:
+    if abs(len(found) - expected) > EPS:
         msg = f"{conventional.symbols}: {matrix.tolist()} are not lattice vectors"
         raise ReferenceEngineError(msg)
     keys = sorted(found, key=lambda x: (found[x], x))

@@ -36,7 +36,7 @@ class Reversal:
     target: np.ndarray
 
     def structure(self, atoms: Atoms, near: Atoms) -> Atoms:
-        """The image of a structure; every atom in the periodic image nearest to that of ``near``."""
+        """The image of a structure; atoms in the periodic image nearest to those of ``near``."""
         images = atoms.get_scaled_positions(wrap=False) @ self.rotation.T + self.translation
         mapped = near.copy()
         positions = np.empty_like(atoms.positions)

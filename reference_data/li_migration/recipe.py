@@ -142,7 +142,7 @@ class MigrationRecipe:
         band = climbing_image_neb(
             as_relaxed(initial),
             as_relaxed(final),
-            dft,  # type: ignore[arg-type] # all that the band asks of a calculator
+            dft,
             images=BAND_IMAGES,
             fmax=2 * FMAX_EV_PER_A,
         )
@@ -155,7 +155,7 @@ class MigrationRecipe:
         half = half_path(
             as_relaxed(initial),
             as_relaxed(middle),
-            dft,  # type: ignore[arg-type] # all that the band asks of a calculator
+            dft,
             images=HALF_IMAGES,
             fmax=PATH_FMAX_EV_PER_A,
             climb_fmax=2 * FMAX_EV_PER_A,

@@ -156,7 +156,7 @@ def convergence_rate(cases: Sequence[Case], outcomes: Mapping[str, Outcome]) -> 
     if not known:
         return None
     converged = [getattr(o, "kind", None) != NotConvergedError.kind for o in known]
-    return sum(converged) / len(known)
+    return float(np.mean(converged))
 
 
 def image_roles(roles: Sequence[str]) -> list[str]:
@@ -229,8 +229,8 @@ def _profile(energies: np.ndarray, coordinates: np.ndarray) -> dict[str, float]:
 
 
 def _dft_profile(case: Case, roles: Sequence[str]) -> np.ndarray:
-    energies = np.array([case.structures[role].energy for role in roles])
-    return energies - energies[0]
+    first = case.structures[roles[0]].energy
+    return np.array([case.structures[role].energy - first for role in roles])
 
 
 def _values(profile: np.ndarray, rmse: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The images of a DFT band: one calculator each, so that its density is the start of the next step."""
+"""The images of a DFT band, each with a calculator of its own that keeps its density."""
 
 from __future__ import annotations
 
