@@ -176,6 +176,31 @@ def test_hop(recipe):
     assert (reversal(hop) is not None) == recipe.symmetric
 
 
+@pytest.mark.parametrize(
+    ("case_id", "ends", "middle"),
+    [
+        ("al_111_adatom", 3, 2),
+        ("cu_111_adatom", 3, 2),
+        ("ag_111_adatom", 3, 2),
+        ("li_100_adatom", 4, 2),
+        ("li_110_adatom", 2, 2),
+    ],
+)
+def test_adatoms_hop_from_hollow_to_hollow_over_a_bridge(case_id, ends, middle):
+    """Number of nearest surface atoms, all at one distance."""
+    hop = hop_of(BY_ID[case_id])
+
+    def neighbours(atoms):
+        others = np.delete(np.arange(len(atoms)), hop.mover)
+        apart = np.sort(atoms.get_distances(hop.mover, others, mic=True))
+        return int(np.sum(apart < apart[0] + 0.05))
+
+    found = [neighbours(atoms) for atoms in (hop.initial, hop.midpoint, hop.final)]
+    assert found == [ends, middle, ends]
+    nearest = hop.initial.get_distances(hop.mover, range(len(hop.initial) - 1), mic=True).min()
+    assert 2.0 < nearest < 3.2
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.id)
 def test_charge_spin_and_mesh(recipe):
     hop = hop_of(recipe)

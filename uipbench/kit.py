@@ -4,7 +4,7 @@ from uipbench.case import Case
 from uipbench.cell_relaxation import relax_along_normal
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
-from uipbench.neb import Band, climbing_image_neb, path_coordinates
+from uipbench.neb import Band, climbing_image_neb, evaluate_together, path_coordinates
 from uipbench.outcome import Evaluated, Outcome, Predicted, Prediction, Protocol
 from uipbench.relaxation import Relaxed, relax_cell, relax_positions
 from uipbench.task import Task
@@ -27,6 +27,7 @@ __all__ = [
     "climbing_image_neb",
     "evaluate",
     "evaluate_roles",
+    "evaluate_together",
     "path_coordinates",
     "relax_along_normal",
     "relax_cell",

@@ -25,7 +25,7 @@ from uipbench.kit import (
     Protocol,
     Task,
     climbing_image_neb,
-    evaluate_roles,
+    evaluate_together,
     path_coordinates,
     relax_cell,
     relax_positions,
@@ -239,7 +239,8 @@ def _values(profile: np.ndarray, rmse: float) -> dict[str, float]:
 
 
 def _fixed(case: Case, roles: Sequence[str], calculator: Calculator) -> Prediction:
-    evaluated = evaluate_roles(case, calculator)
+    found = evaluate_together([case.atoms(role) for role in case.structures], calculator)
+    evaluated = dict(zip(case.structures, found, strict=True))
     profile = np.array([evaluated[role].energy for role in roles])
     profile -= profile[0]
     dft = _dft_profile(case, roles)
