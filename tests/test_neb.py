@@ -176,7 +176,18 @@ def test_downhill_path_has_no_barrier():
     model = Together(height=0.0, slope=-0.3)
     first, last = particle(0.0, 0.0, model), particle(3.0, 0.0, model)
     with pytest.raises(CalculationError, match="no barrier: the highest of 7 images is the first"):
-        climbing_image_neb(first, last, model, images=7, fmax=0.02)
+        climbing_image_neb(first, last, model, images=7, fmax=0.02, max_steps=80)
+
+
+def test_saddle_between_the_last_two_images_is_climbed():
+    """The plain band has no image above the higher end point; the saddle point is there though."""
+    model = Together(height=0.5, slope=0.4)
+    shift = np.arcsin(0.4 * 3 / (np.pi * 0.5)) / 2 * 3 / np.pi
+    first, last, top = (particle(x, 0.0, model) for x in (-shift, 3 - shift, 1.5 + shift))
+    middle = particle((first.atoms.positions[0, 0] + last.atoms.positions[0, 0]) / 2, 0.0, model)
+    assert middle.energy < last.energy < top.energy
+    found = climbing_image_neb(first, last, model, images=3, fmax=0.005)
+    assert found.barriers[1] == pytest.approx(top.energy - last.energy, abs=1e-4)
 
 
 def test_too_few_images():

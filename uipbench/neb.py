@@ -9,6 +9,7 @@ evaluated together, and a band that does not converge is an error.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -199,9 +200,13 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
     _hold(band, initial.energy, final.energy)
     plain = BatchedNEB(band, calculator, climb=False)
     used = _converge(plain, max(CLIMB_BELOW, fmax), max_steps)
-    _check_saddle(plain.band_energies)
+    energies = plain.band_energies
     climbing = BatchedNEB(band, calculator, climb=True)
-    used += _converge(climbing, fmax, max_steps - used)
+    try:
+        used += _converge(climbing, fmax, max_steps - used)
+    except NotConvergedError:
+        _check_saddle(energies)
+        raise
     _check_saddle(climbing.band_energies)
     return _finished(climbing, used)
 
@@ -271,8 +276,10 @@ def _converge(band: BatchedNEB, fmax: float, max_steps: int) -> int:
     start = band.get_positions()
     quick = min(QUICK_STEPS, max_steps)
     optimiser = BFGS(band, logfile=None, maxstep=MAX_DISPLACEMENT_A, alpha=INITIAL_HESSIAN)
-    if optimiser.run(fmax=fmax, steps=quick):
-        return int(optimiser.nsteps)
+    # Its update divides by zero where the forces do not change, and has no eigenvalues then.
+    with np.errstate(divide="ignore", invalid="ignore"), suppress(np.linalg.LinAlgError):
+        if optimiser.run(fmax=fmax, steps=quick):
+            return int(optimiser.nsteps)
     band.set_positions(start)
     careful = FIRE(band, logfile=None, maxstep=MAX_DISPLACEMENT_A)
     if careful.run(fmax=fmax, steps=max_steps - quick):
