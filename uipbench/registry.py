@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from uipbench import cell_relaxation, relaxation
+from uipbench import cell_relaxation, neb, relaxation
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
 from uipbench.suggestions import nearest
@@ -63,7 +63,8 @@ def task_version(task: Task) -> str:
     """Version of the physics: the number raised by hand and a digest of the code that runs."""
     module = inspect.getmodule(type(task))
     own = [] if module is None else [module, *_submodules(module)]
-    sources = [inspect.getsource(m) for m in (*own, relaxation, cell_relaxation)]
+    bands = [neb] if any(_is_from(neb, value) for m in own for value in vars(m).values()) else []
+    sources = [inspect.getsource(m) for m in (*own, relaxation, cell_relaxation, *bands)]
     return f"{task.version}-{code_digest(*sources)[:12]}"
 
 
@@ -74,6 +75,11 @@ def _submodules(module: ModuleType) -> list[ModuleType]:
     """
     names = {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", []))}
     return [importlib.import_module(f"{module.__name__}.{n}") for n in sorted(names - {"metrics"})]
+
+
+def _is_from(module: ModuleType, value: object) -> bool:
+    """Whether a task's module imported this from ``module``."""
+    return getattr(value, "__module__", None) == module.__name__
 
 
 def _folders() -> Iterable[tuple[str, object]]:

@@ -75,6 +75,14 @@ class DftEngine:
         self._log = log
         self.seconds = 0.0
 
+    def calculator(self, settings: DftSettings) -> StoredDft:
+        """An ASE calculator over the step store; count what it computes in ``seconds``."""
+        return StoredDft(settings, self._store, self._logs)
+
+    def log(self, line: str) -> None:
+        """One line of progress."""
+        self._log(line)
+
     def single_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
         """Energy, forces (and moments) of one structure."""
         calculator = StoredDft(settings, self._store, self._logs)
