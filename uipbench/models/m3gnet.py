@@ -13,7 +13,7 @@
 # licence = "BSD-3-Clause"
 # training-data = "MPF.2021.2.8: 188 k frames of 63 k Materials Project relaxations"
 # xc = "PBE(+U)"
-# parameters = 282517
+# parameters = 288157
 # elements = "1-83, 89-94"
 # energy-convention = "VASP total energy without corrections"
 # citation = "doi:10.1038/s43588-022-00349-3"

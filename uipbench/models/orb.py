@@ -13,6 +13,7 @@
 # title = "Orb v3 (conservative, all neighbours; OMat24)"
 # checkpoint = "orb-v3-conservative-inf-omat"
 # training-data = "OMat24"
+# parameters = 25510582
 # energy-convention = "VASP total energy of OMat24 (PBE_54 sets) without corrections"
 # citation = "doi:10.48550/arXiv.2504.06231"
 # [tool.uipbench.variants.orb-v3-conservative-inf-omat.weights]
@@ -23,6 +24,7 @@
 # title = "Orb v3 (conservative, 20 neighbours; OMat24)"
 # checkpoint = "orb-v3-conservative-20-omat"
 # training-data = "OMat24"
+# parameters = 25510582
 # energy-convention = "VASP total energy of OMat24 (PBE_54 sets) without corrections"
 # citation = "doi:10.48550/arXiv.2504.06231"
 # [tool.uipbench.variants.orb-v3-conservative-20-omat.weights]
@@ -53,6 +55,7 @@
 # title = "Orb v3 (conservative, all neighbours; MPtrj + Alexandria)"
 # checkpoint = "orb-v3-conservative-inf-mpa"
 # training-data = "MPtrj (2022.9) and Alexandria"
+# parameters = 25510582
 # energy-convention = "VASP total energy without corrections"
 # citation = "doi:10.48550/arXiv.2504.06231"
 # [tool.uipbench.variants.orb-v3-conservative-inf-mpa.weights]

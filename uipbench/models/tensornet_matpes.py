@@ -7,7 +7,7 @@
 # [tool.uipbench]
 # family = "TensorNet"
 # licence = "BSD-3-Clause"
-# parameters = 837379
+# parameters = 837378
 # elements = "1-83, 89-94"
 # energy-convention = "VASP total energy of MatPES (PBE_64 sets) without corrections"
 # citation = "doi:10.48550/arXiv.2503.04070"
