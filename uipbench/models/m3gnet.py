@@ -31,6 +31,26 @@
 # "model.json" = "05e7db8676ceb37eb07848aff49c556b188699e1035f3df0cbbf1a2c4959148f"
 # "model.pt" = "62678f76fbc5d8997ea1d7f3c4bf086df200102125c802b32b08ce14fbcde25b"
 # "state.pt" = "a9aa723705bd1a242ec8749332f137811c4a94e17995a564f8f94a9aca68061b"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -4.83402
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.90191
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.09640
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.41785
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -5.62266
 # ///
 """M3GNet of the Materials Project 2021.2.8, with the last matgl on DGL.
 

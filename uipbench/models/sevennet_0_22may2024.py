@@ -25,6 +25,26 @@
 # package = "sevenn"
 # file = "pretrained_potentials/SevenNet_0__22May2024/checkpoint_sevennet_0.pth"
 # sha256 = "5d389fafd512e6ae2830d74d0b66ffc49a55d3832653ff8e7bf7f1343013c1d1"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -4.84213
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.90130
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.08173
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.41066
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -5.62628
 # ///
 """SevenNet-0 of 22 May 2024, the first release."""
 

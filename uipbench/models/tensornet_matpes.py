@@ -26,6 +26,26 @@
 # "model.pt" = "1cba95766c872082eec349a7e417a28461aea450b655a0301eec060a985fdd71"
 # "state.pt" = "d2dfa51a65d23a47fd935eb0628177d2a1088584562091ef3350ce3a002fce6a"
 #
+# [[tool.uipbench.variants.tensornet-matpes-pbe.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -4.78471
+#
+# [[tool.uipbench.variants.tensornet-matpes-pbe.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.88754
+#
+# [[tool.uipbench.variants.tensornet-matpes-pbe.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -3.75935
+#
+# [[tool.uipbench.variants.tensornet-matpes-pbe.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.24074
+#
+# [[tool.uipbench.variants.tensornet-matpes-pbe.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -6.21012
+#
 # [tool.uipbench.variants.tensornet-matpes-r2scan]
 # title = "TensorNet MatPES-r2SCAN (v2025.1)"
 # checkpoint = "TensorNet-MatPES-r2SCAN-v2025.1-PES"
@@ -38,6 +58,26 @@
 # "model.json" = "408b29cb197ae7ebfb72cff6685745bb112018be983ab23040669a4c7c4b87df"
 # "model.pt" = "0444e7e9396e1b34be25e33821373c93eedacd214b23d686323e19740495c23d"
 # "state.pt" = "b1f87297bac09ada6f0e2f41d362d784f894ff0f1f031478187c55ec661b71ba"
+#
+# [[tool.uipbench.variants.tensornet-matpes-r2scan.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -5.91593
+#
+# [[tool.uipbench.variants.tensornet-matpes-r2scan.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -2.37797
+#
+# [[tool.uipbench.variants.tensornet-matpes-r2scan.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -10.81977
+#
+# [[tool.uipbench.variants.tensornet-matpes-r2scan.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -8.57714
+#
+# [[tool.uipbench.variants.tensornet-matpes-r2scan.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -8.66173
 # ///
 """TensorNet on MatPES 2025.1, with the last matgl that reads these files rightly.
 
