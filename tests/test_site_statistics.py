@@ -28,7 +28,7 @@ def table(errors, *, trivial=None, materials=MATERIALS, name="task") -> ErrorTab
     return ErrorTable(
         name=name,
         materials=tuple(materials),
-        errors=errors,
+        sizes=np.abs(errors),
         trivial=known,
         uncertainty=np.full(errors.shape[1], 0.1),
     )

@@ -32,21 +32,21 @@ class ErrorTable:
     Attributes:
         name: Name of the task.
         materials: (c,) material of each case.
-        errors: (m, c) prediction − reference in the task's unit; NaN where there is no number.
+        sizes: (m, c) size of each error in the task's unit; NaN where there is no number.
         trivial: (c,) size of the trivial predictor's error.
         uncertainty: (c,) uncertainty of the reference; NaN where none is stated.
     """
 
     name: str
     materials: tuple[str, ...]
-    errors: np.ndarray
+    sizes: np.ndarray
     trivial: np.ndarray
     uncertainty: np.ndarray
 
     @property
     def charged(self) -> np.ndarray:
         """(m, c) size of the error that counts in the skill."""
-        return np.where(np.isnan(self.errors), self.trivial, np.abs(self.errors))
+        return np.where(np.isnan(self.sizes), self.trivial, self.sizes)
 
     def of_cases(self, keep: np.ndarray) -> ErrorTable:
         """The table of some cases; the trivial predictor stays that of the whole task.
@@ -57,7 +57,7 @@ class ErrorTable:
         return ErrorTable(
             name=self.name,
             materials=tuple(np.array(self.materials, dtype=object)[keep]),
-            errors=self.errors[:, keep],
+            sizes=self.sizes[:, keep],
             trivial=self.trivial[keep],
             uncertainty=self.uncertainty[keep],
         )
@@ -71,7 +71,7 @@ class ErrorTable:
         return ErrorTable(
             name=self.name,
             materials=self.materials,
-            errors=self.errors[keep],
+            sizes=self.sizes[keep],
             trivial=self.trivial,
             uncertainty=self.uncertainty,
         )
@@ -79,7 +79,7 @@ class ErrorTable:
     @property
     def common(self) -> np.ndarray:
         """(c,) whether every model has a number for the case."""
-        return np.asarray(~np.isnan(self.errors).any(axis=0))
+        return np.asarray(~np.isnan(self.sizes).any(axis=0))
 
 
 def task_skills(table: ErrorTable, counts: np.ndarray | None = None) -> np.ndarray:

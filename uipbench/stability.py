@@ -108,7 +108,7 @@ def compare_pair(table: ErrorTable) -> PairedComparison | None:
     common = table.of_cases(table.common)
     if not common.materials:
         return None
-    sizes = np.abs(common.errors)
+    sizes = common.sizes
     difference = sizes[0] - sizes[1]
     names = sorted(set(common.materials))
     ends, p_value = None, None

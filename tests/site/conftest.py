@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,10 @@ from tests.site.factories import (
 from uipbench.site import build_site
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
 
     from uipbench.results import ResultFile
 
@@ -50,3 +54,38 @@ def site(
     out = tmp_path_factory.mktemp("built") / "site"
     index = build_site(out, results=results, tasks=[task], own=frozenset({"mine"}))
     return index.parent
+
+
+CHROMIUM = shutil.which("chromium")
+SOFTWARE_GL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, drawing without a graphics card."""
+    if CHROMIUM is None:
+        pytest.skip("no 'chromium' on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", *SOFTWARE_GL]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def blank_page(browser: Browser) -> Iterator[Callable[[Path], Page]]:
+    """Opens a file in a fresh context."""
+    contexts = []
+
+    def start(path: Path) -> Page:
+        contexts.append(browser.new_context())
+        page = contexts[-1].new_page()
+        page.goto(path.resolve().as_uri())
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()

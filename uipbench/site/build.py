@@ -9,12 +9,16 @@ from uipbench.casefiles import read_lock, read_verified
 from uipbench.outcome import PROTOCOLS
 from uipbench.site import export
 from uipbench.site.board import COLUMNS, board_tables
+from uipbench.site.boardpage import board_page
+from uipbench.site.browserdata import browser_script
 from uipbench.site.casepage import case_pages
 from uipbench.site.cells import failure_meanings
+from uipbench.site.feed import feed
 from uipbench.site.modelpage import model_page
 from uipbench.site.records import gather
 from uipbench.site.rendering import ASSETS, content_security_policy, environment
 from uipbench.site.strip import WIDTH
+from uipbench.site.tables import all_tables
 from uipbench.site.taskpage import task_page
 from uipbench.site.writer import SiteWriter, check_name
 
@@ -65,6 +69,10 @@ def build_site(
     return out / "index.html"
 
 
+SITE_PAGES: tuple[tuple[str, str], ...] = ()
+"""Path and title of the pages that are neither the board nor a task."""
+
+
 class _Pages:
     """Renders templates into files."""
 
@@ -72,7 +80,8 @@ class _Pages:
         self._writer = writer
         self._env = env
         self._records = records
-        self._board = board_tables(records)
+        self._tables = all_tables(records)
+        self._board = board_tables(records, self._tables)
         self._version = version("uipbench")
         env.globals.update(
             tasks=records.tasks,
@@ -80,6 +89,7 @@ class _Pages:
             protocols=tuple(reversed(PROTOCOLS)),
             meanings=failure_meanings(),
             version=self._version,
+            site_pages=SITE_PAGES,
             strip_width=WIDTH,
         )
 
@@ -95,9 +105,14 @@ class _Pages:
 
     def write_board(self) -> None:
         """The board and its machine-readable copies."""
-        self.render("index.html", "index.html", board=self._board, records=self._records)
+        self.render("index.html", "index.html", **board_page(self._records, self._tables))
+        script = browser_script(self._records, self._tables, self._version)
+        self._writer.write("data/board-data.js", script)
         self._writer.write("data/board.json", export.board_json(self._board, self._version))
         self._writer.write("data/board.csv", export.board_csv(self._board))
+        for name in export.SCHEMAS:
+            self._writer.write(f"data/{name}.schema.json", export.schema_json(name))
+        self._writer.write("feed.xml", feed(self._records, self._version))
 
     def write_model(self, entry: Entry) -> None:
         """The page of a model."""

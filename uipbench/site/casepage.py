@@ -94,7 +94,7 @@ def case_pages(records: Records, task: Task) -> list[CasePage]:
 
 def _tables(records: Records, make: CellMaker, case: Case) -> tuple[QuantityTable, ...]:
     scored = make.task.quantity
-    names = [scored, *(name for name in case.references if name != scored)]
+    names = sorted(case.references, key=lambda name: name != scored)
     return tuple(_table(records, make, case, name) for name in names)
 
 

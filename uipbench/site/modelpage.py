@@ -83,6 +83,7 @@ def _errors(entry: Entry, make: CellMaker) -> list[ErrorRow]:
     rows = [
         ErrorRow(case, {p: make(entry, case, p) for p in reversed(PROTOCOLS)})
         for case in make.task.cases()
+        if make.task.quantity in case.references
     ]
     return sorted(rows, key=_largest_first)
 

@@ -35,6 +35,8 @@ def environment() -> Environment:
         text.clip,
         text.label,
         text.key_unit,
+        text.percent,
+        text.letter,
     )
     env.filters.update({function.__name__: function for function in filters})
     env.filters.update(embedded=embedded_json, doi=text.doi_url, web=text.web_url)

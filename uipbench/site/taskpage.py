@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uipbench.outcome import PROTOCOLS
 from uipbench.site import text
 from uipbench.site.cells import Cell, CellMaker, ErrorScale, cell_maker
+from uipbench.site.tables import scored_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,11 +89,10 @@ def failures(entry: Entry, make: CellMaker) -> list[Failure]:
 
 def _case_table(board: BoardTable, make: CellMaker) -> CaseTable:
     task, protocol = board.task, board.protocol
-    columns = tuple(row.entry for row in board.rows if row.standing.scope != "none")
+    columns = tuple(row.entry for row in board.rows if row.row.ran)
     rows = tuple(
         CaseRow(case, tuple(make(entry, case, protocol) for entry in columns))
-        for case in task.cases()
-        if protocol in case.protocols
+        for case in scored_cases(task, protocol)
     )
     return CaseTable(protocol, columns, rows)
 
@@ -114,7 +114,11 @@ def theory_summary(task: Task) -> dict[str, str]:
 
 def _parity_data(task: Task, tables: tuple[CaseTable, ...]) -> dict[str, Any]:
     """What the parity plot needs; texts are escaped because Plotly reads them as markup."""
-    band = sorted(_band_point(case, task.quantity) for case in task.cases())
+    band = sorted(
+        _band_point(case, task.quantity)
+        for case in task.cases()
+        if task.quantity in case.references
+    )
     return {
         "quantity": text.words(task.quantity),
         "unit": text.unit(task.unit),
