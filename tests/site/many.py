@@ -10,7 +10,7 @@ import io
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from ase.build import bulk
@@ -21,7 +21,9 @@ from tests.site.factories import THEORY, StandInTask, make_card, make_result
 from uipbench.casefiles import CaseFile, Quantity, write_case
 from uipbench.metrics import force_sums
 from uipbench.outcome import Failed, Predicted
-from uipbench.results import ResultFile
+
+if TYPE_CHECKING:
+    from uipbench.results import ResultFile
 
 ELEMENTS = ("Li", "Na", "Mg", "Al", "Cu", "Ag", "O", "F", "Cl", "S")
 CHEMISTRIES = ("fcc metal", "halide", "oxide")
