@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_EXTRA_KEYS: Final = frozenset({"no_deps", "environment", "weights", "golden", "elements_except"})
+_EXTRA_KEYS: Final = frozenset(
+    {"no_deps", "environment", "weights", "golden", "approximate", "elements_except"}
+)
+_APPROXIMATE: Final = frozenset({"forces", "stress", "rotation"})
 _WEIGHTS_KEYS: Final = frozenset({"package", "file", "sha256"})
 
 
@@ -69,6 +72,8 @@ class ModelFile:
         environment: Environment variables of the worker alone.
         weights: Weights that come inside a package, or None.
         golden: Known energies.
+        approximate: Of ``forces``, ``stress`` (predicted, not derivatives of the energy) and
+            ``rotation`` (learnt, not built in), what holds only approximately by design.
         own: Whether it is a user's own file rather than a registry entry.
         has_batch: Whether it offers ``load_batch``.
         code_sha256: Digest of the code without comments, layout and docstrings.
@@ -82,6 +87,7 @@ class ModelFile:
     environment: Mapping[str, str] = field(default_factory=dict)
     weights: WeightsSpec | None = None
     golden: tuple[GoldenEnergy, ...] = ()
+    approximate: tuple[str, ...] = ()
     own: bool = False
     has_batch: bool = False
     code_sha256: str = ""
@@ -112,6 +118,7 @@ def read_model_file(path: Path, *, own: bool) -> ModelFile:
         environment=environment,
         weights=_weights(path, table),
         golden=_golden(path, table),
+        approximate=_approximate(table),
         own=own,
         has_batch="load_batch" in functions,
         # The variables reach the model's code, so they count as part of it.
@@ -203,6 +210,13 @@ def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
             where.fail("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
         golden.append(GoldenEnergy(structure, float(energy)))
     return tuple(golden)
+
+
+def _approximate(table: HeaderTable) -> tuple[str, ...]:
+    names = table.texts("approximate")
+    if not _APPROXIMATE.issuperset(names):
+        table.fail("approximate", f"some of {', '.join(sorted(_APPROXIMATE))}")
+    return names
 
 
 def _functions(path: Path, source: str) -> dict[str, ast.FunctionDef]:

@@ -62,6 +62,11 @@ class ModelRecord(_Strict):
     packages: dict[str, str]
     own: bool
 
+    @property
+    def key(self) -> dict[str, object]:
+        """What of the model decides its predictions."""
+        return self.model_dump(include={"weights_sha256", "code_sha256", "packages"})
+
 
 class RunSettings(_Strict):
     """Options that change predictions."""
@@ -124,8 +129,61 @@ class CaseRecord(_Strict):
         return kind(**fields)
 
 
+class CheckLine(_Strict):
+    """One line of a conformance report.
+
+    Attributes:
+        name: Of the check, such as ``forces``.
+        status: ``fail`` is an essential check beyond its limit, ``warning`` one that scoring
+            can live with, ``unknown`` one that could not be made.
+        measured: What was found, as people read it.
+        limit: What was allowed.
+        meaning: What a failure would mean.
+        value: The number that was compared, in ``unit``, or None.
+        bound: The largest number allowed, or None.
+        unit: Unit in plain ASCII.
+    """
+
+    name: Name
+    status: Literal["pass", "fail", "warning", "unknown"]
+    measured: Text
+    limit: Text
+    meaning: Text
+    value: float | None = None
+    bound: float | None = None
+    unit: Text = ""
+
+
+class CheckRecord(_Strict):
+    """Conformance report of a model, see :mod:`uipbench.conformance`.
+
+    Attributes:
+        version: Digest of the code of the checks.
+        lines: One a check.
+        evaluations: Structures evaluated.
+        seconds: Time they took in the model.
+    """
+
+    version: Text
+    lines: list[CheckLine]
+    evaluations: int
+    seconds: float
+
+    def names(self, status: str) -> list[str]:
+        """Names of the checks with a status."""
+        return [line.name for line in self.lines if line.status == status]
+
+    @property
+    def verdict(self) -> dict[str, str]:
+        """Status by check: what two reports of one model have in common."""
+        return {line.name: line.status for line in self.lines}
+
+
 class ResultFile(_Strict):
-    """Everything one model predicted in one task."""
+    """Everything one model predicted in one task.
+
+    ``check`` is None in files written before there were conformance reports.
+    """
 
     schema_version: Literal[1]
     task: Name
@@ -134,6 +192,7 @@ class ResultFile(_Strict):
     settings: RunSettings
     provenance: Provenance
     records: list[CaseRecord]
+    check: CheckRecord | None = None
 
 
 def outcome_record(outcome: Outcome) -> PredictedRecord | FailedRecord:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from uipbench.checking import check_before_scoring
 from uipbench.environments import ensure_environment
 from uipbench.errors import RegistryError
 from uipbench.model_registry import find_model, list_models
@@ -87,6 +88,7 @@ def score(  # noqa: PLR0913 - the options of the command line
     dtype: str = "default",
     checkpoint: Path | None = None,
     offline: bool = False,
+    force: bool = False,
 ) -> dict[str, ResultFile]:
     """Score a model and write its result files.
 
@@ -101,6 +103,7 @@ def score(  # noqa: PLR0913 - the options of the command line
         dtype: Precision of the model.
         checkpoint: Own weights.
         offline: Never install anything.
+        force: Score a model although it fails an essential check; its results are marked.
 
     Returns:
         Result by task; what was there already is not computed again.
@@ -114,10 +117,11 @@ def score(  # noqa: PLR0913 - the options of the command line
     selection = Selection(tasks=chosen, tier=tier, cases=cases, protocols=protocols)
     with session.lock():
         missing = session.missing(session.jobs(selection))
+        check_before_scoring(session, force=force)
         if missing:
             for _ in session.compute(missing, SilentObserver()):
                 pass
-            session.write(chosen)
+        session.write(chosen)
         return {task.name: session.result(task) for task in chosen}
 
 

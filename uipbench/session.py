@@ -22,6 +22,7 @@ from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
     CaseRecord,
+    CheckRecord,
     FailedRecord,
     ModelRecord,
     Provenance,
@@ -105,6 +106,7 @@ class Session:
             packages=package_versions(model, environment),
             own=model.own,
         )
+        self.check: CheckRecord | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
 
@@ -232,7 +234,10 @@ class Session:
         )
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:
-        """Write the result file of each task that has a journal, then drop the journal."""
+        """Write the result file of each task that has a journal, then drop the journal.
+
+        A file that is otherwise up to date only gets a conformance report that says another thing.
+        """
         paths = []
         for task in tasks:
             path = result_path(self.options.out, self.record.card.name, task.name)
@@ -240,8 +245,19 @@ class Session:
             if journal.path.exists():
                 write_result(path, self.result(task))
                 journal.remove()
-                paths.append(path)
+            elif self._lacks_check(path):
+                write_result(path, read_result(path).model_copy(update={"check": self.check}))
+            else:
+                continue
+            paths.append(path)
         return paths
+
+    def _lacks_check(self, path: Path) -> bool:
+        if self.check is None or not path.exists():
+            return False
+        stored = read_result(path)
+        same = stored.model.key == self.record.key and stored.settings == self.options.settings
+        return same and (stored.check is None or stored.check.verdict != self.check.verdict)
 
     def result(self, task: Task) -> ResultFile:
         """The result file as it would be written now."""
@@ -253,6 +269,7 @@ class Session:
             settings=self.options.settings,
             provenance=provenance(self._started),
             records=self.fresh_records(task),
+            check=self.check,
         )
 
 

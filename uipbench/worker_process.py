@@ -49,12 +49,14 @@ class Evaluation:
         forces: (n, 3) in eV/Å.
         stress: (6,) in eV/Å^3 in Voigt order, or None where it was not asked for.
         seconds: Time in the model; of a batch, the structure's share by atoms.
+        changed: What the model changed in its copy of the structure, where that was watched.
     """
 
     energy: float
     forces: np.ndarray
     stress: np.ndarray | None
     seconds: float
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,12 @@ class WorkerProcess:
         return hello
 
     def evaluate(
-        self, structures: Sequence[Atoms], properties: tuple[str, ...], timeout: float
+        self,
+        structures: Sequence[Atoms],
+        properties: tuple[str, ...],
+        timeout: float,
+        *,
+        watch: bool = False,
     ) -> list[Evaluation | CaseError]:
         """Evaluate structures, in one forward pass where the model can.
 
@@ -174,6 +181,8 @@ class WorkerProcess:
             structures: Not changed; their initial moments go along.
             properties: ``energy`` and ``forces``, and ``stress`` where wanted.
             timeout: Seconds for all of them.
+            watch: Whether the worker reports what the model changes in its structures; then
+                they are evaluated one at a time.
 
         Returns:
             For each structure its evaluation, or the error that the model made of it alone.
@@ -187,6 +196,7 @@ class WorkerProcess:
             "type": "evaluate",
             "properties": list(properties),
             "structures": [_fields(atoms) for atoms in structures],
+            "watch": watch,
         }
         deadline = time.monotonic() + timeout
         context = f"on {len(structures)} structure(s), limit {timeout:.0f} s"
@@ -261,7 +271,10 @@ class WorkerProcess:
             error = fields["error"]
             return _ERRORS[error["kind"]](self._named(str(error["message"])))
         stress = fields.get("stress")
-        return Evaluation(float(fields["energy"]), fields["forces"], stress, fields["seconds"])
+        changed = tuple(map(str, fields.get("changed", ())))
+        return Evaluation(
+            float(fields["energy"]), fields["forces"], stress, fields["seconds"], changed
+        )
 
 
 def _fields(atoms: Atoms) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from uipbench.cli.check import check
 from uipbench.cli.env import env
 from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (score, list_, show, env, site, reference):
+for command in (score, check, list_, show, env, site, reference):
     cli.add_command(command)
 
 

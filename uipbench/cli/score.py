@@ -67,6 +67,9 @@ EXIT_INTERRUPTED = 130
 )
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
 @click.option("--offline", is_flag=True, help="Never install anything.")
+@click.option(
+    "--force", is_flag=True, help="Score a model that fails 'uipbench check'; it is marked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Scores as JSON on standard output.")
 def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Score MODEL (a name, or a model file such as ./my_model.py) against DFT.
@@ -111,20 +114,21 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
         tasks=tasks, tier=options["tier"], cases=options["cases"], protocols=protocols
     )
     with session.lock():
-        _run(session, selection, console)
+        _run(session, selection, console, force=options["force"])
         results = {task.name: session.result(task) for task in tasks}
     scores = _show(session, selection, results, console)
     failed = _say_failures(results, console)
     return {session.record.card.name: scores}, failed
 
 
-def _run(session: Session, selection: Selection, console: Console) -> None:
-    """Compute what is missing, and write result files and page."""
+def _run(session: Session, selection: Selection, console: Console, *, force: bool) -> None:
+    """Check the model, compute what is missing, and write result files and page."""
     from uipbench.console import ScoreProgress, duration
 
     jobs = session.jobs(selection)
     missing = session.missing(jobs)
     name = session.record.card.name
+    _check(session, console, force=force)
     if session.damaged_lines:
         console.print(f"{session.damaged_lines} damaged journal lines left out; computed again")
     count = Counter(job.protocol for job in jobs)
@@ -153,6 +157,20 @@ def _run(session: Session, selection: Selection, console: Console) -> None:
         _write_page(session)
     console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
     console.print(f"page:    {page}", markup=False, soft_wrap=True)
+
+
+def _check(session: Session, console: Console, *, force: bool) -> None:
+    """Refuse a model that fails an essential check, or say that all is well."""
+    from uipbench.checking import check_before_scoring
+    from uipbench.cli.check import summary
+    from uipbench.console import reporting
+
+    with reporting(console) as report:
+        record = check_before_scoring(session, force=force, announce=report)
+    style = "bold red" if record.names("fail") else None
+    console.print(f"check: {summary(record)}", style=style, markup=False, soft_wrap=True)
+    if record.names("fail"):
+        console.print("scored because of --force; the results are marked", style="red")
 
 
 def _say_stale(session: Session, selection: Selection, console: Console) -> None:
@@ -209,10 +227,11 @@ def _show(
 
 
 def _say_theory(session: Session, task: Task, console: Console) -> None:
-    xc = session.record.card.xc
-    levels = {case.theory.xc for case in task.cases()}
-    if xc != "unknown" and not all(xc.upper().startswith(level.upper()) for level in levels):
-        console.print(f"note: the model is {xc}, the references are {', '.join(sorted(levels))}")
+    from uipbench.theory import mismatches
+
+    for found in mismatches(session.record.card.xc, task.cases()):
+        text = f"note: level of theory: {found.reason}{found.share}"
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def _plain(row: Score) -> dict[str, float | int | None]:

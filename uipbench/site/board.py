@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from uipbench.outcome import PROTOCOLS
-from uipbench.site.cards import xc_mismatch
+from uipbench.site.cards import xc_mismatch, xc_reasons
 from uipbench.site.rows import Board, View, compute_board
 from uipbench.site.text import unit
 
@@ -87,12 +87,14 @@ class BoardRow:
     """A model in one task and protocol.
 
     Attributes:
-        xc_mismatch: Functionals of the references that the model's is not; empty if it agrees.
+        xc_mismatch: Levels of theory of references that the model's is not; empty if it agrees.
+        xc_reasons: What differs, in words.
     """
 
     entry: Entry
     row: Row
     xc_mismatch: str
+    xc_reasons: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def board_table(records: Records, tables: Tables, task: Task, protocol: Protocol
             records.entries[i],
             board.rows[i],
             xc_mismatch(records.entries[i].card.xc, task.cases()),
+            xc_reasons(records.entries[i].card.xc, task.cases()),
         )
         for i in board.order
     )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from uipbench.site.board import COLUMNS, Column, column_specs
 from uipbench.site.browserdata import distinct
-from uipbench.site.cards import functional, xc_mismatch
+from uipbench.site.cards import xc_mismatch, xc_reasons
 from uipbench.site.rows import Board, View, compute_board
 from uipbench.site.text import clip
+from uipbench.theory import parse_label
 
 if TYPE_CHECKING:
     from uipbench.site.records import Records
@@ -47,10 +48,13 @@ def static_columns(board: Board, titles: dict[str, str]) -> list[Column]:
     return found
 
 
-def _mismatches(records: Records, board: Board) -> dict[str, str]:
-    """Functionals of the references that a model's is not, by model."""
+def _mismatches(records: Records, board: Board) -> dict[str, tuple[str, str]]:
+    """Levels of theory of references that a model's is not, and what differs, by model."""
     cases = [c for task in records.tasks if task.name in board.tasks for c in task.cases()]
-    return {entry.name: xc_mismatch(entry.card.xc, cases) for entry in records.entries}
+    return {
+        entry.name: (xc_mismatch(entry.card.xc, cases), xc_reasons(entry.card.xc, cases))
+        for entry in records.entries
+    }
 
 
 def _filters(records: Records) -> dict[str, list[str]]:
@@ -64,5 +68,5 @@ def _filters(records: Records) -> dict[str, list[str]]:
         "families": distinct(clip(card.family, 40) for card in cards),
         "licences": distinct(clip(card.licence, 40) for card in cards),
         "trainings": distinct(clip(card.training_data.split(":")[0], 40) for card in cards),
-        "functionals": distinct(functional(card.xc) for card in cards),
+        "functionals": distinct(parse_label(card.xc).functional for card in cards),
     }

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uipbench.outcome import PROTOCOLS
 from uipbench.resampling import LEAST_MATERIALS, LEVEL, REPLICATES, multiplicities
 from uipbench.site import text
-from uipbench.site.cards import functional, xc_mismatch
+from uipbench.site.cards import xc_mismatch, xc_reasons
+from uipbench.theory import parse_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,12 +93,13 @@ def _model(m: int, entry: Entry, records: Records, tables: Tables) -> dict[str, 
         "training": text.clean(text.clip(card.training_data, 70)),
         "trainingSet": text.clean(text.clip(card.training_data.split(":")[0], 40)),
         "xc": text.clean(text.clip(card.xc, 40)),
-        "functional": functional(card.xc),
+        "functional": parse_label(card.xc).functional,
         "mismatch": {
-            task.name: found
+            task.name: [found, text.clip(xc_reasons(card.xc, task.cases()), 300)]
             for task in records.tasks
             if (found := xc_mismatch(card.xc, task.cases()))
         },
+        "failedChecks": entry.failed_checks,
         "parameters": card.parameters,
         "citation": text.clean(text.clip(card.citation, 400)),
         "doi": text.find_doi(card.citation),

@@ -1,9 +1,10 @@
-"""What the pages read out of a model card."""
+"""What the pages say of a model's level of theory beside those of the references."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from uipbench.theory import mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,15 +13,11 @@ if TYPE_CHECKING:
 
 
 def xc_mismatch(model_xc: str, cases: Iterable[Case]) -> str:
-    """Functionals of the cases that differ from the model's; empty if none does.
-
-    Only the functional's name is compared: ``PBE+U`` and ``PBE (Materials Project)`` agree with
-    ``PBE``; ``PBE-D3``, ``PBEsol`` and ``r2SCAN`` do not.
-    """
-    ours = functional(model_xc)
-    return ", ".join(sorted({c.theory.xc for c in cases if functional(c.theory.xc) != ours}))
+    """Levels of theory of the cases that differ from the model's; empty if none does."""
+    shown = (f"{m.reference}{m.share}" for m in mismatches(model_xc, cases))
+    return ", ".join(dict.fromkeys(shown))
 
 
-def functional(xc: str) -> str:
-    """Name of the functional alone, in lower case."""
-    return re.split(r"[\s+(/,;]", xc.strip(), maxsplit=1)[0].casefold().replace("²", "2")
+def xc_reasons(model_xc: str, cases: Iterable[Case]) -> str:
+    """What differs, in words."""
+    return "; ".join(f"{m.reason}{m.share}" for m in mismatches(model_xc, cases))

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from uipbench.outcome import Outcome, Protocol
-    from uipbench.results import CardRecord, FailedRecord, PredictedRecord, ResultFile
+    from uipbench.results import (
+        CardRecord,
+        CheckRecord,
+        FailedRecord,
+        PredictedRecord,
+        ResultFile,
+    )
     from uipbench.task import Task
 
 
@@ -38,6 +44,17 @@ class Entry:
     def name(self) -> str:
         """Name of the model, which is also the name of its page."""
         return self.card.name
+
+    @property
+    def check(self) -> CheckRecord | None:
+        """Conformance report of its first result that has one."""
+        return next((r.check for r in self.results.values() if r.check), None)
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """Names of the essential checks that the model failed before any of its results."""
+        reports = [r.check for r in self.results.values() if r.check]
+        return list(dict.fromkeys(name for report in reports for name in report.names("fail")))
 
     def outcomes(self, task: str, protocol: Protocol) -> Mapping[str, Outcome]:
         """Outcome by case identifier; empty if the model was not run. Stale ones are left out."""

@@ -56,7 +56,9 @@
     const { model } = row;
     const link = element("a", { href: `models/${model.name}.html` }, element("bdi", {}, model.title));
     const own = model.own ? element("span", { class: "tag own" }, "own") : null;
-    return element("th", { scope: "row", "data-sort": model.title }, link, own ? " " : "", own, ...notes(row));
+    const check = model.failedChecks.length
+      ? element("span", { class: "tag failed", title: `Failed before scoring: ${model.failedChecks.join(", ")}` }, "check failed") : null;
+    return element("th", { scope: "row", "data-sort": model.title }, link, own ? " " : "", own, check ? " " : "", check, ...notes(row));
   }
 
   // What is not as complete as it looks.
@@ -83,8 +85,9 @@
 
   function xcCell({ model }) {
     const found = current.board.tasks.map((task) => model.mismatch[task]).filter(Boolean);
-    const other = Array.from(new Set(found.flatMap((text) => text.split(", ")))).sort().join(", ");
-    const tag = other ? element("span", { class: "tag mismatch", title: `The references are ${other}` }, `≠ ${other}`) : null;
+    const other = Array.from(new Set(found.map(([text]) => text))).join(", ");
+    const reasons = Array.from(new Set(found.map(([, text]) => text))).join("; ");
+    const tag = other ? element("span", { class: "tag mismatch", title: reasons }, `≠ ${other}`) : null;
     return element("td", { class: "t", "data-sort": model.xc }, element("bdi", {}, model.xc), tag ? " " : "", tag);
   }
 
