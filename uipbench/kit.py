@@ -6,6 +6,16 @@ from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
 from uipbench.outcome import Evaluated, Prediction, Protocol
 from uipbench.relaxation import Relaxed, relax_cell, relax_positions
+from uipbench.secondary import (
+    Compared,
+    SecondaryMetric,
+    by_material,
+    compared,
+    mean_or_nan,
+    mean_spearman,
+    pairs_in_order,
+    spearman,
+)
 from uipbench.task import Task
 from uipbench.units import GPA, J_PER_M2
 
@@ -14,15 +24,23 @@ __all__ = [
     "J_PER_M2",
     "CalculationError",
     "Case",
+    "Compared",
     "Evaluated",
     "NotConvergedError",
     "Prediction",
     "Protocol",
     "Relaxed",
+    "SecondaryMetric",
     "Task",
+    "by_material",
+    "compared",
     "evaluate",
     "evaluate_roles",
+    "mean_or_nan",
+    "mean_spearman",
+    "pairs_in_order",
     "relax_along_normal",
     "relax_cell",
     "relax_positions",
+    "spearman",
 ]

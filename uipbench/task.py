@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from uipbench.case import Case
     from uipbench.outcome import Prediction, Protocol
+    from uipbench.secondary import SecondaryMetric
 
 _TEXTS = ("name", "title", "summary", "quantity", "unit", "primary_metric", "citation")
 
@@ -92,6 +93,24 @@ class Task(ABC):
             for name, quantity in case.references.items()
             if name in values
         }
+
+    def secondary_metrics(
+        self, cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
+    ) -> list[SecondaryMetric]:
+        """Metrics beside the primary one, of one protocol.
+
+        Those of ``secondary_metrics(cases, values)`` in ``metrics.py`` beside the task's module,
+        if there is one, and the mean absolute error of every other quantity.
+
+        Args:
+            cases: Cases that have the protocol.
+            values: Predicted values by quantity, by identifier of the case; cases without a
+                number are not in it.
+        """
+        from uipbench.secondary import mean_absolute_errors, metrics_of_folder
+
+        own = metrics_of_folder(type(self).__module__)(cases, values)
+        return [*own, *mean_absolute_errors(cases, values, self.quantity)]
 
 
 def check_task(task: object, origin: str) -> Task:

@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from uipbench.metrics import LEAST_DFT_FORCE
 from uipbench.outcome import PROTOCOLS
 from uipbench.resampling import LEAST_MATERIALS, LEVEL, REPLICATES, multiplicities
 from uipbench.site import text
@@ -45,6 +46,7 @@ def browser_data(records: Records, tables: Tables, version: str) -> dict[str, An
         "replicates": REPLICATES,
         "level": LEVEL,
         "leastMaterials": LEAST_MATERIALS,
+        "leastDftForce": LEAST_DFT_FORCE,
         "materials": {
             name: "".join(map(str, draws[:, i].tolist())) for i, name in enumerate(materials)
         },

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,11 +14,13 @@ from pydantic import BaseModel, ConfigDict
 from uipbench.casefiles import Quantity  # noqa: TC001 - pydantic reads it
 from uipbench.outcome import PROTOCOLS
 from uipbench.results import FailedRecord, PredictedRecord  # noqa: TC001 - pydantic reads it
+from uipbench.site.secondary import secondary_by_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from uipbench.case import Case
+    from uipbench.secondary import SecondaryMetric
     from uipbench.site.board import BoardRow, BoardTable
     from uipbench.site.records import Entry, Records
     from uipbench.task import Task
@@ -90,6 +93,19 @@ class CaseData(_Strict):
     predictions: dict[str, dict[str, PredictedRecord | FailedRecord | None]]
 
 
+class SecondaryData(_Strict):
+    """A secondary metric; fields as in :class:`uipbench.secondary.SecondaryMetric`."""
+
+    name: str
+    title: str
+    value: float | None
+    unit: str
+    n_used: int
+    n_possible: int
+    of: str
+    explanation: str
+
+
 class TaskFile(_Strict):
     """``data/<task>.json``: every case of a task with its references and all predictions."""
 
@@ -101,6 +117,7 @@ class TaskFile(_Strict):
     quantity: str
     unit: str
     licence: Literal["CC-BY-4.0"] = "CC-BY-4.0"
+    secondary: dict[str, dict[str, dict[str, SecondaryData]]]
     cases: list[CaseData]
 
 
@@ -174,9 +191,22 @@ def task_json(records: Records, task: Task, version: str) -> str:
         summary=task.summary,
         quantity=task.quantity,
         unit=task.unit,
+        secondary={entry.name: _secondary(task, entry) for entry in records.entries},
         cases=[_case(case, records.entries) for case in task.cases()],
     )
     return as_json(file.model_dump(mode="json"))
+
+
+def _secondary(task: Task, entry: Entry) -> dict[str, dict[str, SecondaryData]]:
+    return {
+        protocol: {m.name: _secondary_metric(m) for m in found}
+        for protocol, found in secondary_by_protocol(task, entry).items()
+    }
+
+
+def _secondary_metric(metric: SecondaryMetric) -> SecondaryData:
+    fields = asdict(metric)
+    return SecondaryData(**fields | {"value": finite(metric.value)})
 
 
 def _case(case: Case, entries: Sequence[Entry]) -> CaseData:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from uipbench.metrics import LEAST_DFT_FORCE
 from uipbench.ranking import Ranking, rank_models, task_skills, uncertainty_limit
 
 if TYPE_CHECKING:
@@ -264,9 +265,10 @@ def _force_numbers(model: int, fixed: Counted) -> dict[str, Any]:
     n, sum_abs, model_dft, dft_sq = sum(
         (table.forces[model, keep].sum(axis=0) for table, keep in fixed), start=np.zeros(4)
     )
+    loud = dft_sq > n * LEAST_DFT_FORCE**2
     return {
         "force_mae": float(sum_abs / n) if n else math.nan,
-        "softening_slope": float(model_dft / dft_sq) if dft_sq else math.nan,
+        "softening_slope": float(model_dft / dft_sq) if loud else math.nan,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uipbench.outcome import PROTOCOLS
 from uipbench.site import text
 from uipbench.site.cells import Cell, CellMaker, ErrorScale, cell_maker
+from uipbench.site.secondary import SecondaryTable, secondary_tables
 from uipbench.site.tables import scored_cases
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class TaskPage:
     scale: ErrorScale
     theory: dict[str, str]
     plot: dict[str, Any]
+    secondary: tuple[SecondaryTable, ...]
 
 
 def task_page(records: Records, board: Sequence[BoardTable]) -> TaskPage:
@@ -74,6 +76,7 @@ def task_page(records: Records, board: Sequence[BoardTable]) -> TaskPage:
         scale=make.scale,
         theory=theory_summary(task),
         plot=_parity_data(task, tables),
+        secondary=secondary_tables(board),
     )
 
 

@@ -226,7 +226,7 @@
     };
   }
 
-  function forceNumbers(fixed, m) {
+  function forceNumbers(data, fixed, m) {
     const total = [0, 0, 0, 0];
     fixed.forEach((one) => {
       const forces = one.found[m] && one.found[m].forces;
@@ -235,7 +235,7 @@
     const [n, sumAbs, modelDft, dftSquared] = total;
     return {
       force_mae: n ? sumAbs / n : NaN,
-      softening_slope: dftSquared ? modelDft / dftSquared : NaN,
+      softening_slope: dftSquared > n * data.leastDftForce ** 2 ? modelDft / dftSquared : NaN,
     };
   }
 
@@ -255,7 +255,7 @@
       coverage: marks.length ? count("p") / marks.length : NaN,
       n_predicted: count("p"), n_failed: count("f"), n_stale: count("s"), n_missing: count("-"),
       n_cases: marks.length,
-      ...forceNumbers(fixed, m),
+      ...forceNumbers(data, fixed, m),
       seconds, seconds_per_case: done ? seconds / done : NaN, evaluations: total("evaluations"),
       ran: counted.filter((one) => one.ran[m]).map((one) => one.task.name),
     };
