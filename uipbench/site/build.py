@@ -13,6 +13,7 @@ from uipbench.site.boardpage import board_page
 from uipbench.site.browserdata import browser_script
 from uipbench.site.casepage import case_pages
 from uipbench.site.cells import failure_meanings
+from uipbench.site.extrapages import WITH_PLOTS, extra_pages
 from uipbench.site.feed import feed
 from uipbench.site.modelpage import model_page
 from uipbench.site.records import gather
@@ -61,16 +62,13 @@ def build_site(
     records = gather(results, [task for task in tasks if task.cases()], own)
     pages = _Pages(SiteWriter(out), environment(), records)
     pages.write_board()
+    pages.write_extra()
     for task in records.tasks:
         pages.write_task(task)
     for entry in records.entries:
         pages.write_model(entry)
     pages.write_assets()
     return out / "index.html"
-
-
-SITE_PAGES: tuple[tuple[str, str], ...] = ()
-"""Path and title of the pages that are neither the board nor a task."""
 
 
 class _Pages:
@@ -83,13 +81,14 @@ class _Pages:
         self._tables = all_tables(records)
         self._board = board_tables(records, self._tables)
         self._version = version("uipbench")
+        self._extra = extra_pages(records, self._tables)
         env.globals.update(
             tasks=records.tasks,
             columns=COLUMNS,
             protocols=tuple(reversed(PROTOCOLS)),
             meanings=failure_meanings(),
             version=self._version,
-            site_pages=SITE_PAGES,
+            site_pages=[(path, title) for path, title, _, _ in self._extra],
             strip_width=WIDTH,
         )
 
@@ -114,9 +113,14 @@ class _Pages:
             self._writer.write(f"data/{name}.schema.json", export.schema_json(name))
         self._writer.write("feed.xml", feed(self._records, self._version))
 
+    def write_extra(self) -> None:
+        """Pages over all models and tasks, those for which there is something to show."""
+        for path, _, template, context in self._extra:
+            self.render(path, template, plots=template in WITH_PLOTS, **context)
+
     def write_model(self, entry: Entry) -> None:
         """The page of a model."""
-        view = model_page(self._records, self._board, entry)
+        view = model_page(self._records, self._board, self._tables, entry)
         self.render(f"models/{check_name(entry.name)}.html", "model.html", view=view)
 
     def write_task(self, task: Task) -> None:
@@ -127,7 +131,7 @@ class _Pages:
         self._writer.write(f"data/{task.name}.json", data)
         for page in case_pages(self._records, task):
             stem = f"cases/{task.name}/{page.case.id}"
-            self.render(f"{stem}.html", "case.html", view=page)
+            self.render(f"{stem}.html", "case.html", plots=True, view=page)
         self._copy_cases(task)
 
     def _copy_cases(self, task: Task) -> None:

@@ -57,14 +57,14 @@ def embedded_json(value: object) -> Markup:
 
 
 def content_security_policy(*, plots: bool) -> str:
-    """Policy of a page: its own files only; Plotly needs to write style rules."""
+    """Policy of a page: its own files only; Plotly writes style rules and makes images."""
     style = "'self' 'unsafe-inline'" if plots else "'self'"
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             f"style-src {style}",
-            "img-src 'self' data:",
+            "img-src 'self' data: blob:" if plots else "img-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
         )

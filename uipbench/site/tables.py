@@ -85,7 +85,7 @@ def trivial_errors(task: Task, cases: Sequence[Case]) -> list[float]:
         return []
     median = trivial_prediction([case.reference(task.quantity) for case in cases])
     guessed = (absolute_error(task, case, {task.quantity: median}) for case in cases)
-    return [math.nan if size is None else size for size in guessed]
+    return [size or 0.0 for size in guessed]
 
 
 def scored_cases(task: Task, protocol: Protocol) -> tuple[Case, ...]:
