@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tests.site.factories import StandInTask, make_card, make_result, write_cases
-from tests.site.many import make_results, make_tasks
 from uipbench.metrics import score
 from uipbench.outcome import Predicted
-from uipbench.site import build_site
+from uipbench.site import text
 from uipbench.site.records import gather
 from uipbench.site.rows import Row, Selection, View, compute_board
 from uipbench.site.tables import all_tables
+from uipbench.stability import compare_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,21 +43,15 @@ VIEWS = {
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Records:
-    tasks = make_tasks(tmp_path_factory.mktemp("many"), 48)
-    return gather(make_results(tasks, 5), tasks, frozenset())
+def tables(made_up: Records) -> Tables:
+    return all_tables(made_up)
 
 
-@pytest.fixture(scope="module")
-def tables(records: Records) -> Tables:
-    return all_tables(records)
-
-
-def test_rows_of_a_task_are_those_of_the_metrics(records: Records, tables: Tables) -> None:
+def test_rows_of_a_task_are_those_of_the_metrics(made_up: Records, tables: Tables) -> None:
     """Independent route: metrics.score, which works case by case."""
     board = compute_board(tables, View(task="first"))
-    task = records.tasks[0]
-    for entry, row in zip(records.entries, board.rows, strict=True):
+    task = made_up.tasks[0]
+    for entry, row in zip(made_up.entries, board.rows, strict=True):
         truth = score(task.cases(), entry.outcomes("first", "relaxed"), task.quantity, "relaxed")
         for name in ("skill", "mae", "mean_signed_error", "mape", "coverage", "seconds"):
             assert getattr(row, name) == pytest.approx(getattr(truth, name)), name
@@ -133,11 +127,9 @@ def as_javascript(view: View) -> dict[str, object]:
 
 
 def test_the_browser_computes_the_same_rows(
-    records: Records, tables: Tables, tmp_path: Path, blank_page: Callable[[Path], Page]
+    tables: Tables, large_site: Path, open_page: Callable[..., Page]
 ) -> None:
-    results = [result for entry in records.entries for result in entry.results.values()]
-    build_site(tmp_path / "site", results=results, tasks=records.tasks)
-    page = blank_page(tmp_path / "site" / "index.html")
+    page = open_page(large_site)
     for name, view in VIEWS.items():
         board = compute_board(tables, view)
         found = page.evaluate(
@@ -168,3 +160,23 @@ def compare(name: str, ours: Row, theirs: dict[str, object]) -> None:
             assert np.array(found, dtype=float) == pytest.approx(
                 wanted, abs=1e-7, rel=1e-5 if "seconds" in field.name else 1e-7, nan_ok=True
             ), (name, field.name)
+
+
+def test_the_browser_compares_two_models_as_python_does(
+    tables: Tables, large_site: Path, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(large_site, "compare.html?a=synthetic-0&b=synthetic-2")
+    view = as_javascript(View())
+    found = page.evaluate("view => uipbench.comparePair(uipbenchData, view, 0, 2)", view)
+    assert [one["task"]["name"] for one in found] == ["first", "second"]
+    for one in found:
+        table = tables[one["task"]["name"], "relaxed"].errors.of_models(np.array([0, 2]))
+        ours = compare_pair(table)
+        assert ours is not None
+        assert (one["nCases"], one["nMaterials"]) == (ours.n_cases, ours.n_materials)
+        assert (one["firstBetter"], one["secondBetter"]) == (ours.first_better, ours.second_better)
+        assert one["difference"] == pytest.approx(ours.difference, abs=1e-8)
+        assert one["interval"] == pytest.approx(ours.interval, abs=1e-8)
+        assert one["pValue"] == pytest.approx(ours.p_value)
+    shown = page.locator("#pair-tests tr").first.inner_text()
+    assert text.signed(found[0]["difference"]) in shown

@@ -153,8 +153,7 @@ def compute_board(tables: Tables, view: View) -> Board:
     shown = _counted(tables, view, view.protocol)
     fixed = _counted(tables, view, "fixed")
     n_models = len(next(iter(tables.values())).status) if tables else 0
-    ran = np.array([table.ran for table, _ in shown]).reshape(len(shown), n_models)
-    ranking, places = _rank(shown, ran, view)
+    ranking, places = _rank(shown, view)
     rows = [_row(m, shown, fixed, ranking, places.get(m)) for m in range(n_models)]
     return Board(
         view=view,
@@ -184,18 +183,18 @@ def _counted(tables: Tables, view: View, protocol: str) -> Counted:
     return found
 
 
-def _rank(shown: Counted, ran: np.ndarray, view: View) -> tuple[Ranking | None, dict[int, int]]:
-    """Ranking of the models that were run, and the place of each in it."""
-    models = np.flatnonzero(ran.any(axis=0)) if len(shown) else np.array([], dtype=int)
+def _rank(shown: Counted, view: View) -> tuple[Ranking | None, dict[int, int]]:
+    """Ranking of the models that were run in a task with weight, and the place of each in it."""
+    given = [1.0 if view.task else view.weights.get(t.task.name, 1.0) for t, _ in shown]
+    used = [(*pair, weight) for pair, weight in zip(shown, given, strict=True) if weight > 0]
+    if not used:
+        return None, {}
+    models = np.flatnonzero(np.any([table.ran for table, _, _ in used], axis=0))
     if not len(models):
         return None, {}
-    tables = [table.errors.of_cases(keep).of_models(models) for table, keep in shown]
-    weights = [view.weights.get(table.name, 1.0) for table in tables]
-    if view.task:
-        weights = [1.0]
-    if not any(w > 0 for w in weights):
-        return None, {}
-    return rank_models(tables, weights), {int(m): i for i, m in enumerate(models)}
+    tables = [table.errors.of_cases(keep).of_models(models) for table, keep, _ in used]
+    ranking = rank_models(tables, [weight for _, _, weight in used])
+    return ranking, {int(m): i for i, m in enumerate(models)}
 
 
 def _row(

@@ -42,14 +42,14 @@
       ? element("span", { class: "range" }, `${format.number(row.skill_low, 2)}–${format.number(row.skill_high, 2)}`)
       : null;
     const limit = current.view.task ? current.board.limit[current.view.task] : current.board.overallLimit;
-    return element("td", { class: "n skill", "data-sort": row.skill }, format.number(row.skill), range, bar(row, limit));
+    return element("td", { class: "n skill", "data-sort": row.skill }, format.number(row.skill), range ? " " : "", range, bar(row, limit));
   }
 
   function rankCell(row) {
     if (row.rank === null) return element("td", { class: "n rank" }, format.MISSING);
     const range = row.rank_low !== null && row.rank_low !== row.rank_high
       ? element("span", { class: "range" }, `${row.rank_low}–${row.rank_high}`) : null;
-    return element("td", { class: "n rank", "data-sort": row.rank }, String(row.rank), range);
+    return element("td", { class: "n rank", "data-sort": row.rank }, String(row.rank), range ? " " : "", range);
   }
 
   function modelCell(row) {

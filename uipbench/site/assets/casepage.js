@@ -108,7 +108,7 @@
     });
     return {
       type: "mesh3d", ...mesh, color: elements[symbol].colour, name: symbol, hoverinfo: "name", flatshading: false,
-      lighting: { ambient: 0.72, diffuse: 0.7, specular: 0.2, roughness: 0.4, fresnel: 0.05, vertexnormalsepsilon: 0, facenormalsepsilon: 0 }, lightposition: { x: -20000, y: -60000, z: 60000 },
+      lighting: { ambient: 0.55, diffuse: 0.7, specular: 0.3, roughness: 0.4, fresnel: 0.1 }, lightposition: { x: 60000, y: 100000, z: -25000 },
     };
   }
 
@@ -130,7 +130,7 @@
     const bare = { visible: false };
     const scene = {
       xaxis: bare, yaxis: bare, zaxis: bare, aspectmode: "data", bgcolor: "rgba(0,0,0,0)", dragmode: "orbit",
-      camera: { projection: { type: "orthographic" }, eye: { x: 0.32, y: -1.25, z: 0.22 }, up: { x: 0, y: 0, z: 1 } },
+      camera: { projection: { type: "orthographic" }, eye: { x: 0.3, y: -1.1, z: 0.18 }, up: { x: 0, y: 0, z: 1 } },
     };
     const shape = { ...plots.layout(460, {}), scene, margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: String(current) };
     plots.react(view, [...traces, cellTrace(structure)], shape);

@@ -29,9 +29,10 @@
   }
 
   function draw() {
+    const [least, most] = [Math.min, Math.max].map((end) => Math.log10(end(...models.map((m) => m.x))));
     const top = Math.max(...models.map((m) => m.high ?? m.y));
     const axes = {
-      xaxis: axis("Time per case, s", { type: "log" }),
+      xaxis: axis("Time per case, s", { type: "log", range: [least - 0.12, most + 0.15] }),
       yaxis: axis("Skill", { range: [0, Math.min(1.02, top + 0.12)] }),
     };
     plots.react(target, [...kinds.map(front), ...kinds.map(points)], plots.layout(460, axes));

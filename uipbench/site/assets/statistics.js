@@ -183,9 +183,9 @@
   }
 
   function rank(data, view, counted) {
-    const models = data.models.map((_, m) => m).filter((m) => counted.some((one) => one.ran[m]));
     const given = counted.map((one) => (view.task ? 1 : (view.weights[one.task.name] ?? 1)));
     const used = counted.filter((_, t) => given[t] > 0);
+    const models = data.models.map((_, m) => m).filter((m) => used.some((one) => one.ran[m]));
     const weights = given.filter((weight) => weight > 0);
     if (!models.length || !used.length) return null;
     const skill = models.map((m) => weightedMean(used.map((one) => taskSkill(one, m)), weights));
