@@ -72,7 +72,9 @@ _FUNCTIONALS: Final = {
     "": "unknown",
 }
 _HUBBARD: Final = re.compile(r"\(\s*\+\s*U\s*\)|\+\s*U\b", re.IGNORECASE)
-_DISPERSION: Final = re.compile(r"[-+ ](D2|D3|D4|TS|MBD|r?VV10)\b(?:\s?\(?(?:BJ|0)\)?)?", re.IGNORECASE)
+_DISPERSION: Final = re.compile(
+    r"[-+ ](D2|D3|D4|TS|MBD|r?VV10)\b(?:\s?\(?(?:BJ|0)\)?)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,11 @@ def _u(value: float | None) -> str:
 def _dispersion_differences(model: str, reference: str) -> list[str]:
     found = _DISPERSION.search(f" {reference}")
     normal = found[1].upper() if found else "none"
-    return [] if model == normal else [f"dispersion is {model} in the model, {normal} in the reference"]
+    return (
+        []
+        if model == normal
+        else [f"dispersion is {model} in the model, {normal} in the reference"]
+    )
 
 
 def mismatches(model_xc: str, cases: Iterable[Case]) -> list[Mismatch]:

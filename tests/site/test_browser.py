@@ -106,9 +106,7 @@ def test_filters_recompute_the_board_and_live_in_the_url(
     assert column(page, "rank")[0] != "1"
 
 
-def test_weights_columns_and_search(
-    open_page: Open, large_site: Path, made_up: Records
-) -> None:
+def test_weights_columns_and_search(open_page: Open, large_site: Path, made_up: Records) -> None:
     page = open_page(large_site, "index.html?weights=first:0")
     board = compute_board(all_tables(made_up), View(weights={"first": 0.0}))
     assert column(page, "skill") == [f"{board.rows[i].skill:.3f}" for i in board.order[:4]] + ["–"]
@@ -184,7 +182,10 @@ def test_plots_hide_models_and_become_images(open_page: Open, site: Path) -> Non
     before = points.count()
     page.get_by_role("checkbox", name="SOFT").uncheck()
     assert points.count() == before - 3
-    for title, start in (("Download plot as a PNG", b"\x89PNG"), ("Download plot as an SVG", b"<svg")):
+    for title, start in (
+        ("Download plot as a PNG", b"\x89PNG"),
+        ("Download plot as an SVG", b"<svg"),
+    ):
         page.locator("#error-plot").hover()
         with page.expect_download() as waiting:
             page.locator(f"#error-plot [data-title='{title}']").click()
@@ -211,7 +212,9 @@ def test_dark_follows_the_system_and_the_choice(open_page: Open, site: Path) -> 
 def test_the_first_page_is_light(open_page: Open, large_site: Path) -> None:
     page = open_page(large_site)
     page.wait_for_load_state("load")
-    files = {url.split("?")[0].removeprefix(large_site.resolve().as_uri()) for url in page.requested}
+    files = {
+        url.split("?")[0].removeprefix(large_site.resolve().as_uri()) for url in page.requested
+    }
     assert not [name for name in files if "plotly" in name]
     size = sum((large_site / name.lstrip("/")).stat().st_size for name in files)
     assert size < FIRST_PAGE_BYTES

@@ -28,7 +28,11 @@ APPROXIMATE_SHARE: Final = 0.2
 """For forces and stress that the card says are predicted directly, not as derivatives."""
 _RATIO_TOLERANCE: Final = 0.03
 _VOIGT: Final = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-_FORCE_CAUSES: Final = {-1.0: "the sign is reversed", 0.529177: "eV/bohr", 0.0194469: "hartree/bohr"}
+_FORCE_CAUSES: Final = {
+    -1.0: "the sign is reversed",
+    0.529177: "eV/bohr",
+    0.0194469: "hartree/bohr",
+}
 _STRESS_CAUSES: Final = {
     -1.0: "the sign is reversed",
     GPA: "the unit is GPa, not eV/Å³",

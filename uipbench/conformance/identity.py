@@ -57,7 +57,9 @@ def check_precision(subject: Subject) -> Finding:
     stated, noise = subject.probe.stated_dtype, subject.noise
     single = SINGLE_SHARE * max(1.0, abs(subject.answer.energy))
     bound = {"float64": DOUBLE_LIMIT, "float32": single}.get(stated)
-    like = "float64" if noise <= DOUBLE_LIMIT else "float32" if noise <= single else "half precision"
+    like = (
+        "float64" if noise <= DOUBLE_LIMIT else "float32" if noise <= single else "half precision"
+    )
     if bound is None:
         measured = f"not stated; energy scatters by {noise:.1e} eV, as {like} does"
         return Finding(status="unknown", measured=measured, limit="", value=noise, unit="eV")

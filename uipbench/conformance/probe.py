@@ -125,9 +125,7 @@ def energy_noise(probe: Probe, atoms: Atoms, forces: np.ndarray) -> float:
     along = np.linspace(-0.5, 0.5, PATH_POINTS)
     size = float(np.linalg.norm(forces))
     direction = forces / size if size else np.ones_like(forces) / np.sqrt(forces.size)
-    energies = [
-        probe.ask(displaced(atoms, PATH_LENGTH_A * x * direction)).energy for x in along
-    ]
+    energies = [probe.ask(displaced(atoms, PATH_LENGTH_A * x * direction)).energy for x in along]
     parabola = np.polynomial.Polynomial.fit(along, np.subtract(energies, energies[0]), 2)
     residual = np.subtract(energies, energies[0]) - parabola(along)
     return float(np.sqrt(np.mean(residual**2)))

@@ -88,9 +88,7 @@ def place(number: int) -> tuple[int, int]:
     return period, index if index <= in_front else 18 - from_end
 
 
-def _values(
-    tables: Tables, protocol: Protocol, of: Callable[[Case], tuple[str, ...]]
-) -> list[str]:
+def _values(tables: Tables, protocol: Protocol, of: Callable[[Case], tuple[str, ...]]) -> list[str]:
     cases = (case for (_, p), t in tables.items() if p == protocol for case in t.cases)
     return sorted({value for case in cases for value in of(case)})
 

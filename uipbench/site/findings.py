@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,7 @@ def _surfaces_too_low(records: Records, tables: Tables) -> Finding | None:
         task="surface_energy",
         claim="Out of the box, universal potentials give elemental surface energies only modestly, "
         "most of them too low.",
-        source="Focassio et al. 2025",
-        doi="10.1021/acsami.4c03815",
+        source=("Focassio et al. 2025", "10.1021/acsami.4c03815"),
     )
 
 
@@ -93,13 +93,12 @@ def _barriers_too_low(records: Records, tables: Tables) -> Finding | None:
         tables,
         task="li_migration",
         claim="M3GNet underpredicts activation energies of lithium by about 150 meV.",
-        source="Guo et al. 2024",
-        doi="10.1039/D4TA00721B",
+        source=("Guo et al. 2024", "10.1039/D4TA00721B"),
     )
 
 
 def _signed_errors(
-    records: Records, tables: Tables, *, task: str, claim: str, source: str, doi: str
+    records: Records, tables: Tables, task: str, claim: str, source: tuple[str, str]
 ) -> Finding | None:
     """Mean signed errors with their intervals over materials; below zero agrees."""
     table = tables.get((task, "relaxed"))
@@ -109,8 +108,8 @@ def _signed_errors(
     found = (_signed_error(table, m, entry) for m, entry in models)
     return Finding(
         claim=claim,
-        source=source,
-        doi=doi,
+        source=source[0],
+        doi=source[1],
         task=task,
         measure=f"Mean signed error with its 95 % interval over materials, "
         f"{unit(table.task.unit)}, relaxed; an interval below zero agrees, one above is against.",
@@ -142,7 +141,7 @@ def _too_soft(records: Records, tables: Tables) -> Finding | None:
     found = [
         Evidence(entry, number(row.softening_slope, 2), row.softening_slope < 1)
         for entry, row in zip(records.entries, rows, strict=True)
-        if row.softening_slope == row.softening_slope  # noqa: PLR0124 - not NaN
+        if not math.isnan(row.softening_slope)
     ]
     return Finding(
         claim="Universal potentials are systematically too soft away from equilibrium.",

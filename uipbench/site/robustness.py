@@ -61,7 +61,9 @@ class Robustness:
 def robustness(records: Records, tables: Tables) -> Robustness | None:
     """None with fewer than two models that were run in all tasks."""
     relaxed = [t for (_, p), t in tables.items() if p == "relaxed" and t.ran.any()]
-    complete = np.flatnonzero(np.all([t.ran for t in relaxed], axis=0)) if relaxed else []
+    if not relaxed:
+        return None
+    complete = np.flatnonzero(np.all([t.ran for t in relaxed], axis=0))
     if len(complete) < 2:  # noqa: PLR2004 - an order needs two
         return None
     skills = [task_skills(t.errors.of_models(complete)) for t in relaxed]
