@@ -126,6 +126,7 @@ def test_comments_layout_and_docstrings_do_not_change_the_digest(tmp_path: Path)
             "sha256 of 64 hexadecimal digits",
         ),
         ("[[tool.uipbench.golden]]\nstructure = 1", "energy_per_atom"),
+        ('[tool.uipbench]\napproximate = ["energy"]', "some of forces, rotation, stress"),
         ("[tool]\nuipbench = 1", r"\[tool.uipbench\] is int, expected a table"),
     ],
 )

@@ -70,21 +70,20 @@ def check_model(checked: Checked) -> CheckRecord:
         EnvironmentSetupError: The model cannot be loaded.
         RegistryError: A golden structure that is not known, or a checkpoint that is not there.
     """
+    from uipbench.conformance.probe import Claims, Probe
     from uipbench.conformance.suite import WEIGHTS, report, run_suite
 
     weights, digest = _weights(checked)
     if weights.status == "fail":
         return report([WEIGHTS.as_line(weights)])
+    claims = Claims(
+        model=checked.model,
+        own_weights=checked.checkpoint is not None,
+        case_elements=case_elements(),
+    )
     with checked.worker() as worker:
         _start(checked, worker)
-        record, lost = run_suite(
-            worker,
-            checked.model,
-            weights=weights,
-            own_weights=checked.checkpoint is not None,
-            case_elements=case_elements(),
-            limit=checked.limit,
-        )
+        record, lost = run_suite(Probe(worker, limit=checked.limit), claims, weights)
     if lost is None:
         _store(_path(checked, digest), record)
     return record

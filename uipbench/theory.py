@@ -177,11 +177,9 @@ def _u(value: float | None) -> str:
 def _dispersion_differences(model: str, reference: str) -> list[str]:
     found = _DISPERSION.search(f" {reference}")
     normal = found[1].upper() if found else "none"
-    return (
-        []
-        if model == normal
-        else [f"dispersion is {model} in the model, {normal} in the reference"]
-    )
+    if model == normal:
+        return []
+    return [f"dispersion is {model} in the model, {normal} in the reference"]
 
 
 def mismatches(model_xc: str, cases: Iterable[Case]) -> list[Mismatch]:

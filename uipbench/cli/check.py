@@ -114,8 +114,8 @@ def _show(console: Console, checked: Checked, record: CheckRecord) -> None:
         for line in record.lines:
             if line.status == status:
                 text = f"{_MARKS[status]}: {line.name}: {line.meaning}"
-                console.print(text, style=_STYLES[status], markup=False)
-    console.print(summary(record), markup=False)
+                console.print(text, style=_STYLES[status], markup=False, soft_wrap=True)
+    console.print(summary(record), markup=False, soft_wrap=True)
 
 
 def summary(record: CheckRecord) -> str:

@@ -30,8 +30,8 @@ _RATIO_TOLERANCE: Final = 0.03
 _VOIGT: Final = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _FORCE_CAUSES: Final = {
     -1.0: "the sign is reversed",
-    0.529177: "eV/bohr",
-    0.0194469: "hartree/bohr",
+    0.529177: "the unit is eV/bohr, not eV/Å",
+    0.0194469: "the unit is hartree/bohr, not eV/Å",
 }
 _STRESS_CAUSES: Final = {
     -1.0: "the sign is reversed",
@@ -114,7 +114,7 @@ def _strain_slope(probe: Probe, atoms: Atoms, component: tuple[int, int]) -> flo
 
 
 def _share(subject: Subject, name: str, share: float) -> float:
-    return APPROXIMATE_SHARE if name in subject.model.approximate else share
+    return APPROXIMATE_SHARE if name in subject.claims.model.approximate else share
 
 
 def _compare(

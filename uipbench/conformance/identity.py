@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from ase.data import chemical_symbols
@@ -12,6 +13,7 @@ from uipbench.errors import CalculationError
 
 if TYPE_CHECKING:
     from uipbench.conformance.probe import Probe, Subject
+    from uipbench.conformance.report import Status
 
 GOLDEN_LIMIT: Final = 1e-3
 """eV/atom."""
@@ -23,9 +25,11 @@ SINGLE_SHARE: Final = 2e-6
 
 def check_golden(subject: Subject) -> Finding:
     """Energies that the card states."""
-    golden = subject.model.golden
-    if subject.own_weights or not golden:
-        measured = "own weights, not compared" if subject.own_weights else "not stated in the card"
+    golden = subject.claims.model.golden
+    if subject.claims.own_weights or not golden:
+        measured = (
+            "own weights, not compared" if subject.claims.own_weights else "not stated in the card"
+        )
         return Finding(status="unknown", measured=measured, limit="")
     differences = [
         (golden_energy(subject.probe, g.structure) - g.energy_per_atom, g.structure) for g in golden
@@ -57,9 +61,8 @@ def check_precision(subject: Subject) -> Finding:
     stated, noise = subject.probe.stated_dtype, subject.noise
     single = SINGLE_SHARE * max(1.0, abs(subject.answer.energy))
     bound = {"float64": DOUBLE_LIMIT, "float32": single}.get(stated)
-    like = (
-        "float64" if noise <= DOUBLE_LIMIT else "float32" if noise <= single else "half precision"
-    )
+    levels = {"float64": DOUBLE_LIMIT, "float32": single, "half precision": math.inf}
+    like = next(name for name, most in levels.items() if noise <= most)
     if bound is None:
         measured = f"not stated; energy scatters by {noise:.1e} eV, as {like} does"
         return Finding(status="unknown", measured=measured, limit="", value=noise, unit="eV")
@@ -75,23 +78,24 @@ def check_precision(subject: Subject) -> Finding:
 
 def check_elements(subject: Subject) -> Finding:
     """Every element of the benchmark's cases that the card lists gives an answer."""
-    card = subject.model.card.elements
-    needed = [e for e in subject.case_elements if e in card or not card]
+    card = subject.claims.model.card.elements
+    needed = [e for e in subject.claims.case_elements if e in card or not card]
     raising = [e for e in needed if not _answers(subject.probe, e)]
     listed = "" if card else ", the card states none"
     text = f"{len(needed) - len(raising)} of {len(needed)} elements of the cases answer{listed}"
-    if len(needed) < len(subject.case_elements):
-        text += f"; {len(subject.case_elements) - len(needed)} others are not in the card"
+    if len(needed) < len(subject.claims.case_elements):
+        text += f"; {len(subject.claims.case_elements) - len(needed)} others are not in the card"
     if raising:
         text += f"; none for {', '.join(raising)}"
-    status = "unknown" if not card else "fail" if raising else "pass"
+    found: Status = "fail" if raising else "pass"
+    status: Status = found if card else "unknown"
     return Finding(status=status, measured=text, limit="all that the card lists")
 
 
 def check_unlisted(subject: Subject) -> Finding:
     """An element that the card does not list is refused."""
-    card = subject.model.card.elements
-    others = [*subject.case_elements, *chemical_symbols[1:]]
+    card = subject.claims.model.card.elements
+    others = [*subject.claims.case_elements, *chemical_symbols[1:]]
     unlisted = next((e for e in others if e not in card), None)
     if not card or unlisted is None:
         return Finding(status="unknown", measured="the card states no limits", limit="")

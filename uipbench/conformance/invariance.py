@@ -42,7 +42,7 @@ def check_rotation(subject: Subject) -> Finding:
     answer = subject.probe.ask(turned)
     expected = subject.answer.forces @ matrix
     deviation = _difference(answer, subject.answer.energy, expected)
-    learnt = "rotation" in subject.model.approximate
+    learnt = "rotation" in subject.claims.model.approximate
     return _finding(deviation, factor=APPROXIMATE_FACTOR if learnt else 1.0)
 
 
@@ -70,7 +70,7 @@ def check_batch(subject: Subject) -> Finding:
     alone = [subject.probe.ask(atoms) for atoms in structures]
     together = subject.probe.ask_together(structures)
     deviations = [_deviation(a, b) for a, b in zip(together, alone, strict=True)]
-    offers = "batch evaluator" if subject.model.has_batch else "no batch evaluator"
+    offers = "batch evaluator" if subject.claims.model.has_batch else "no batch evaluator"
     return _finding(_worst(deviations), note=f" ({offers})")
 
 

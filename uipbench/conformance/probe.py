@@ -90,13 +90,26 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """The model under check, and its answer on the structure that most checks vary.
+class Claims:
+    """What a model is said to be.
 
     Attributes:
         model: The model file.
         own_weights: Whether a user's checkpoint replaces the card's weights.
         case_elements: Elements of the benchmark's cases.
+    """
+
+    model: ModelFile
+    own_weights: bool
+    case_elements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The model under check, and its answer on the structure that most checks vary.
+
+    Attributes:
+        claims: What the model is said to be.
         probe: Where to ask.
         elements: One or two elements that the model answered for.
         atoms: A low-symmetry structure of them.
@@ -104,9 +117,7 @@ class Subject:
         noise: Scatter of its energy in eV along a path too short for anything else.
     """
 
-    model: ModelFile
-    own_weights: bool
-    case_elements: tuple[str, ...]
+    claims: Claims
     probe: Probe
     elements: tuple[str, ...]
     atoms: Atoms
@@ -122,7 +133,8 @@ def energy_noise(probe: Probe, atoms: Atoms, forces: np.ndarray) -> float:
     Raises:
         CaseError: The model's error, or the worker's.
     """
-    along = np.linspace(-0.5, 0.5, PATH_POINTS)
+    # Points at equal distances could all fall on the grid of single precision.
+    along = np.cos(np.pi * (np.arange(PATH_POINTS) + 0.5) / PATH_POINTS) / 2
     size = float(np.linalg.norm(forces))
     direction = forces / size if size else np.ones_like(forces) / np.sqrt(forces.size)
     energies = [probe.ask(displaced(atoms, PATH_LENGTH_A * x * direction)).energy for x in along]

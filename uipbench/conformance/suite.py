@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from uipbench.conformance import derivatives, extremes, identity, invariance
-from uipbench.conformance.probe import Probe, Subject, energy_noise
+from uipbench.conformance.probe import Subject, energy_noise
 from uipbench.conformance.report import NOT_MADE, Check, Finding
 from uipbench.conformance.structures import low_symmetry_cell, pairs
 from uipbench.conformance.version import suite_version
@@ -15,9 +15,8 @@ from uipbench.results import CheckRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from uipbench.modelfile import ModelFile
+    from uipbench.conformance.probe import Claims, Probe
     from uipbench.results import CheckLine
-    from uipbench.worker_process import WorkerProcess
 
 CHECKS: Final = (
     Check(
@@ -122,23 +121,14 @@ ANSWERS: Final = Check(
 
 
 def run_suite(
-    worker: WorkerProcess,
-    model: ModelFile,
-    *,
-    weights: Finding,
-    own_weights: bool,
-    case_elements: Sequence[str],
-    limit: float,
+    probe: Probe, claims: Claims, weights: Finding
 ) -> tuple[CheckRecord, WorkerError | None]:
     """Make all checks.
 
     Args:
-        worker: A started worker.
-        model: The model file.
+        probe: Of a started worker.
+        claims: What the model is said to be.
         weights: What the digest of the weights said.
-        own_weights: Whether a user's checkpoint replaces the card's weights.
-        case_elements: Elements of the benchmark's cases.
-        limit: Seconds one structure may take.
 
     Returns:
         The report, and the error that ended it early if the worker crashed or took too long:
@@ -147,11 +137,10 @@ def run_suite(
     Raises:
         RegistryError: The card states a golden structure that is not known.
     """
-    probe = Probe(worker, limit=limit)
     lines = [WEIGHTS.as_line(weights)]
     lost: WorkerError | None = None
     try:
-        subject = _subject(probe, model, own_weights, tuple(case_elements))
+        subject = _subject(probe, claims)
     except CaseError as error:
         lost = error if isinstance(error, WorkerError) else None
         lines.append(ANSWERS.as_line(_no_answer(error)))
@@ -179,16 +168,14 @@ def report(lines: Sequence[CheckLine], evaluations: int = 0, seconds: float = 0.
     )
 
 
-def _subject(
-    probe: Probe, model: ModelFile, own_weights: bool, case_elements: tuple[str, ...]
-) -> Subject:
+def _subject(probe: Probe, claims: Claims) -> Subject:
     """The first of the structures that the model answers for.
 
     Raises:
         CaseError: The error of the first structure, if all fail; the worker's at once.
     """
     first: CalculationError | None = None
-    for elements in pairs(model.card.elements):
+    for elements in pairs(claims.model.card.elements):
         atoms = low_symmetry_cell(elements)
         try:
             answer = probe.ask(atoms)
@@ -197,9 +184,7 @@ def _subject(
             first = first or error
             continue
         return Subject(
-            model=model,
-            own_weights=own_weights,
-            case_elements=case_elements,
+            claims=claims,
             probe=probe,
             elements=elements,
             atoms=atoms,

@@ -93,10 +93,8 @@ class Model:
         if watch:
             before = [atoms.copy() for atoms in structures]
             replies = [_evaluate_one(self.calculator, atoms, properties) for atoms in structures]
-            pairs = zip(before, structures, strict=True)
-            return [
-                r | {"changed": _changes(*pair)} for r, pair in zip(replies, pairs, strict=True)
-            ]
+            changes = map(_changes, before, structures)
+            return [r | {"changed": c} for r, c in zip(replies, changes, strict=True)]
         if self._batch and len(structures) > 1:
             try:
                 return self._evaluate_batch(structures, properties)
