@@ -47,6 +47,7 @@ def test_key_ignores_noise_below_1e_7_angstrom(noise):
         {"spin_polarised": True},
         {"hubbard": {"Co": ":d,3.32,0"}},
         {"charge": -1.0},
+        {"grid_spacing_a": 0.16},
         {"scf": {"energy": 1e-6}},
     ],
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,9 +20,9 @@ from uipbench.errors import CalculationError
 from uipbench.kit import Compared, pairs_in_order, spearman
 from uipbench.metrics import force_score, force_sums, forces_by_kind
 from uipbench.outcome import Failed, Predicted
-from uipbench.registry import load_task, load_tasks
+from uipbench.registry import load_task, load_tasks, task_version
 from uipbench.secondary import secondary_metrics
-from uipbench.tasks.surface_energy.wulff import facet_areas, mean_energy, shape_error
+from uipbench.tasks.surface_energy.metrics.wulff import facet_areas, mean_energy, shape_error
 
 FCC = bulk("Al", a=4.04)
 FACETS = ((1, 0, 0), (1, 1, 0), (1, 1, 1), (2, 1, 0))
@@ -223,6 +226,23 @@ def test_adhesion_orders():
 
 
 @pytest.mark.parametrize("name", load_tasks())
+def test_metrics_are_not_part_of_the_version(name, monkeypatch):
+    """A metric can change without a rerun; the physics cannot."""
+    task, read = load_task(name), inspect.getsource
+    before = task_version(task)
+
+    def edit(part):
+        monkeypatch.setattr(
+            inspect, "getsource", lambda m: read(m) + "\nedited = 1\n" * (part in m.__name__)
+        )
+
+    edit(f".{name}.metrics")
+    assert task_version(task) == before
+    edit(f".tasks.{name}")
+    assert task_version(task) != before
+
+
+@pytest.mark.parametrize("name", load_tasks())
 def test_every_task_has_secondary_metrics_of_nothing(name):
     assert secondary_metrics(load_task(name), [], {}, "fixed") == []
 
@@ -247,3 +267,15 @@ def test_forces_by_kind_of_structure():
     overall = force_score(outcomes)
     assert overall.n_components == 48
     assert overall.softening_slope == pytest.approx((0.5 + 0.7 + 1) / 3, rel=1e-3)
+
+
+def test_listing_imports_nothing_heavy():
+    """Wulff shapes and ranks need SciPy and spglib; a list of tasks does not."""
+    code = (
+        "import runpy, sys; sys.argv = ['uipbench', 'list']\n"
+        "try: runpy.run_module('uipbench', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('scipy', 'spglib', 'matplotlib', 'pymatgen') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -71,6 +71,7 @@ class LevelOfTheory(_Strict):
         paw: Set by element.
         cutoff_ev: Plane-wave cutoff in eV.
         kpts: Mesh by role of the structure.
+        grid_spacing_a: Largest spacing of the real-space grid in Å; None for the code's own choice.
         smearing: Kind and width in eV.
         spin_polarised: Whether spin densities may differ.
         dispersion: Name of a dispersion correction, or ``none``.
@@ -82,6 +83,7 @@ class LevelOfTheory(_Strict):
     paw: dict[str, PawSet]
     cutoff_ev: Positive
     kpts: dict[str, tuple[int, int, int]]
+    grid_spacing_a: Positive | None = None
     smearing: tuple[str, float]
     spin_polarised: bool
     dispersion: str

@@ -4,7 +4,7 @@ from uipbench.case import Case
 from uipbench.cell_relaxation import relax_along_normal
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
-from uipbench.outcome import Evaluated, Prediction, Protocol
+from uipbench.outcome import Evaluated, Outcome, Predicted, Prediction, Protocol
 from uipbench.relaxation import Relaxed, relax_cell, relax_positions
 from uipbench.secondary import (
     Compared,
@@ -14,6 +14,7 @@ from uipbench.secondary import (
     mean_or_nan,
     mean_spearman,
     pairs_in_order,
+    predicted_value,
     spearman,
 )
 from uipbench.task import Task
@@ -27,6 +28,8 @@ __all__ = [
     "Compared",
     "Evaluated",
     "NotConvergedError",
+    "Outcome",
+    "Predicted",
     "Prediction",
     "Protocol",
     "Relaxed",
@@ -39,6 +42,7 @@ __all__ = [
     "mean_or_nan",
     "mean_spearman",
     "pairs_in_order",
+    "predicted_value",
     "relax_along_normal",
     "relax_cell",
     "relax_positions",

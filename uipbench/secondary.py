@@ -75,37 +75,41 @@ def secondary_metrics(
 ) -> list[SecondaryMetric]:
     """All secondary metrics of a task in one protocol, over the cases that have it."""
     scored = [case for case in cases if protocol in case.protocols]
-    found = ((case.id, outcomes.get(case.id)) for case in scored)
-    values = {i: outcome.values for i, outcome in found if isinstance(outcome, Predicted)}
-    return [m for m in task.secondary_metrics(scored, values) if m.n_possible]
+    known = {case.id: outcomes[case.id] for case in scored if case.id in outcomes}
+    return [m for m in task.secondary_metrics(scored, known) if m.n_possible]
 
 
 def metrics_of_folder(
     module: str,
-) -> Callable[[Sequence[Case], Mapping[str, Mapping[str, float]]], Iterable[SecondaryMetric]]:
+) -> Callable[[Sequence[Case], Mapping[str, Outcome]], Iterable[SecondaryMetric]]:
     """``secondary_metrics`` of ``metrics.py`` beside a task's module; one without any if none."""
     package = importlib.import_module(module)
     name = f"{module}.metrics"
     if not hasattr(package, "__path__") or importlib.util.find_spec(name) is None:
-        return lambda _cases, _values: ()
+        return lambda _cases, _outcomes: ()
     found: Callable[..., Iterable[SecondaryMetric]]
     found = importlib.import_module(name).secondary_metrics
     return found
 
 
 def compared(
-    cases: Iterable[Case], values: Mapping[str, Mapping[str, float]], quantity: str
+    cases: Iterable[Case], outcomes: Mapping[str, Outcome], quantity: str
 ) -> list[Compared]:
     """The cases that have a reference of the quantity."""
     return [
         Compared(
             case.references[quantity].value,
             case.references[quantity].uncertainty or 0.0,
-            values.get(case.id, {}).get(quantity),
+            predicted_value(outcomes.get(case.id), quantity),
         )
         for case in cases
         if quantity in case.references
     ]
+
+
+def predicted_value(outcome: Outcome | None, quantity: str) -> float | None:
+    """What was predicted, or None for a failure, a case that was not run, or no such quantity."""
+    return outcome.values.get(quantity) if isinstance(outcome, Predicted) else None
 
 
 def by_material(cases: Iterable[Case]) -> dict[str, list[Case]]:
@@ -187,21 +191,21 @@ def pairs_in_order(
 
 
 def mean_absolute_errors(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]], scored: str
+    cases: Sequence[Case], outcomes: Mapping[str, Outcome], scored: str
 ) -> list[SecondaryMetric]:
     """Mean absolute error of every quantity with a reference that is not the scored one.
 
     A quantity that no prediction has, such as one of the other protocol, is left out.
     """
     names = dict.fromkeys(name for case in cases for name in case.references if name != scored)
-    predicted = {name for of_case in values.values() for name in of_case}
-    return [_mean_absolute_error(cases, values, name) for name in names if name in predicted]
+    predicted = {n for o in outcomes.values() if isinstance(o, Predicted) for n in o.values}
+    return [_mean_absolute_error(cases, outcomes, name) for name in names if name in predicted]
 
 
 def _mean_absolute_error(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]], name: str
+    cases: Sequence[Case], outcomes: Mapping[str, Outcome], name: str
 ) -> SecondaryMetric:
-    found = compared(cases, values, name)
+    found = compared(cases, outcomes, name)
     errors = [abs(p.predicted - p.reference) for p in found if p.predicted is not None]
     words = name.replace("_", " ")
     return SecondaryMetric(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from uipbench.case import Case
-    from uipbench.outcome import Prediction, Protocol
+    from uipbench.outcome import Outcome, Prediction, Protocol
     from uipbench.secondary import SecondaryMetric
 
 _TEXTS = ("name", "title", "summary", "quantity", "unit", "primary_metric", "citation")
@@ -95,22 +95,21 @@ class Task(ABC):
         }
 
     def secondary_metrics(
-        self, cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
+        self, cases: Sequence[Case], outcomes: Mapping[str, Outcome]
     ) -> list[SecondaryMetric]:
         """Metrics beside the primary one, of one protocol.
 
-        Those of ``secondary_metrics(cases, values)`` in ``metrics.py`` beside the task's module,
+        Those of ``secondary_metrics(cases, outcomes)`` in ``metrics.py`` beside the task's module,
         if there is one, and the mean absolute error of every other quantity.
 
         Args:
             cases: Cases that have the protocol.
-            values: Predicted values by quantity, by identifier of the case; cases without a
-                number are not in it.
+            outcomes: Outcome by identifier of the case; those that were not run are not in it.
         """
         from uipbench.secondary import mean_absolute_errors, metrics_of_folder
 
-        own = metrics_of_folder(type(self).__module__)(cases, values)
-        return [*own, *mean_absolute_errors(cases, values, self.quantity)]
+        own = metrics_of_folder(type(self).__module__)(cases, outcomes)
+        return [*own, *mean_absolute_errors(cases, outcomes, self.quantity)]
 
 
 def check_task(task: object, origin: str) -> Task:

@@ -101,7 +101,11 @@ class AdhesionRecipe:
         return "".join(str(i) for i in self.substrate.miller_index)
 
     def settings(self, atoms: Atoms) -> DftSettings:
-        """DFT settings, the same for slabs, curve and interface."""
+        """DFT settings, the same for slabs, curve and interface.
+
+        The real-space grid is the code's own: all structures of a case share one cell, so its
+        error cancels.
+        """
         crystals = (self.film.crystal, self.substrate.crystal)
         length = min(MESH_LENGTH_A, max(m.kpoint_length for m in crystals))
         return DftSettings(

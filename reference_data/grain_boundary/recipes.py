@@ -100,8 +100,12 @@ class BoundaryRecipe:
         )
 
     def settings(self, start: Atoms) -> DftSettings:
-        """DFT settings of the boundary, and of the bulk beside it."""
-        return self._surface.settings(start, slab=False)
+        """DFT settings of the boundary, and of the bulk beside it.
+
+        Metals have the coarser of the surface set's meshes: bulk and boundary share cell and mesh
+        here, so most of its error cancels (the convergence tests say how much does).
+        """
+        return self._surface.settings(start, slab=False, coarse=True)
 
     def lattice(self, engine: DftEngine) -> dict[str, float]:
         """DFT lattice constants (Å) and bulk modulus, from the steps of the surface-energy set."""

@@ -75,16 +75,24 @@ class SurfaceRecipe:
         h, k, l = self.miller_index  # noqa: E741
         return f"{self.material}({h}{k}{l})"
 
-    def settings(self, atoms: Atoms, *, slab: bool) -> DftSettings:
-        """DFT settings of one structure; ``slab`` means one k-point along the normal."""
+    def settings(self, atoms: Atoms, *, slab: bool, coarse: bool = False) -> DftSettings:
+        """DFT settings of one structure.
+
+        Args:
+            atoms: Sets the mesh.
+            slab: One k-point along the normal.
+            coarse: The mesh of equations of state and of the first part of relaxations.
+        """
         m = MATERIALS[self.material]
-        mesh = kpoint_mesh(atoms, m.kpoint_length * self.kpoint_factor, slab=slab)
+        length = (coarse and m.relaxation_kpoint_length) or m.kpoint_length
+        mesh = kpoint_mesh(atoms, length * self.kpoint_factor, slab=slab)
         return DftSettings(
             cutoff_ev=m.cutoff_ev * self.cutoff_factor,
             kpts=mesh,
             smearing_ev=m.smearing_ev,
             spin_polarised=m.magmom != 0.0,
             hubbard=m.hubbard,
+            grid_spacing_a=m.grid_spacing_a,
         )
 
     def lattice(self, engine: DftEngine) -> dict[str, float]:
@@ -92,7 +100,7 @@ class SurfaceRecipe:
         m = MATERIALS[self.material]
         cell = layered_cell(m) if m.free_z else primitive_cell(m)
         plain = replace(self, cutoff_factor=1.0, kpoint_factor=1.0)
-        settings = plain.settings(cell, slab=False)
+        settings = plain.settings(cell, slab=False, coarse=True)
         if m.cubic:
             state = engine.equation_of_state(cell, settings)
             return {
@@ -130,6 +138,14 @@ class SurfaceRecipe:
             "slab_unrelaxed": engine.single_point(slab, settings),
         }
 
+    def _relaxed(self, engine: DftEngine, start: DftStructure) -> DftStructure:
+        """The relaxed slab; where the material has a coarser mesh, that one comes first."""
+        coarse = self.settings(start.atoms, slab=True, coarse=True)
+        atoms = start.atoms
+        if coarse != start.settings:
+            atoms = engine.relax_positions(atoms, coarse, fmax=FMAX_EV_PER_A).atoms
+        return engine.relax_positions(atoms, start.settings, fmax=FMAX_EV_PER_A)
+
     def convergence_point(self, engine: DftEngine) -> ConvergencePoint:
         """γ of the unrelaxed slab with these settings, at the lattice constant of the case."""
         found = self.unrelaxed(engine, self.lattice(engine))
@@ -142,7 +158,7 @@ class SurfaceRecipe:
         lattice = self.lattice(engine)
         found = self.unrelaxed(engine, lattice)
         start = found["slab_unrelaxed"]
-        found["slab"] = engine.relax_positions(start.atoms, start.settings, fmax=FMAX_EV_PER_A)
+        found["slab"] = self._relaxed(engine, start)
         values = {
             "surface_energy": surface_energy(found["bulk"], found["slab"]),
             "surface_energy_unrelaxed": surface_energy(found["bulk"], start),

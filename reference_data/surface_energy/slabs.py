@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Basis = tuple[tuple[str, tuple[float, float, float]], ...]
 
 
+SALT_GRID_SPACING_A = 0.16
+"""See :class:`~uipbench.reference.settings.DftSettings`; simple metals do not need it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """A crystal and the DFT settings that suit it.
@@ -31,6 +35,9 @@ class Material:
         chemistry: Class shown on the board.
         cutoff_ev: Plane-wave cutoff in eV.
         kpoint_length: n·a of the k-point mesh in Å.
+        grid_spacing_a: Largest spacing of the real-space grid in Å, or None for the code's choice.
+        relaxation_kpoint_length: n·a of the coarser mesh of equations of state and of the first
+            part of a relaxation; None for the same mesh.
         smearing_ev: Fermi-Dirac width in eV.
         magmom: Starting moment an atom in µB; not zero makes the case spin-polarised.
         magnetic: Symbol that the starting moment is for; empty means every atom.
@@ -46,6 +53,8 @@ class Material:
     kpoint_length: float
     smearing_ev: float
     c: float | None = None
+    grid_spacing_a: float | None = None
+    relaxation_kpoint_length: float | None = None
     magmom: float = 0.0
     magnetic: str = ""
     free_z: str = ""
@@ -82,7 +91,8 @@ def _metal(spacegroup: int, symbol: str, a: float, cutoff: float, chemistry: str
         a=a,
         chemistry=chemistry,
         cutoff_ev=cutoff,
-        kpoint_length=40.0,
+        kpoint_length=60.0,
+        relaxation_kpoint_length=40.0,
         smearing_ev=0.1,
     )
 
@@ -95,6 +105,7 @@ def _rocksalt(cation: str, anion: str, a: float, cutoff: float, chemistry: str) 
         chemistry=chemistry,
         cutoff_ev=cutoff,
         kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
         smearing_ev=0.01,
     )
 
@@ -107,6 +118,7 @@ def _antifluorite(anion: str, a: float, chemistry: str) -> Material:
         chemistry=chemistry,
         cutoff_ev=520.0,
         kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
         smearing_ev=0.01,
     )
 
@@ -148,6 +160,7 @@ MATERIALS = {
         chemistry="layered sulfide",
         cutoff_ev=520.0,
         kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
         smearing_ev=0.1,
         free_z="S",
     ),
@@ -159,6 +172,7 @@ MATERIALS = {
         chemistry="layered oxide",
         cutoff_ev=520.0,
         kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
         smearing_ev=0.05,
         magmom=1.0,
         magnetic="Co",

@@ -11,24 +11,25 @@ from uipbench.kit import (
     mean_or_nan,
     mean_spearman,
     pairs_in_order,
+    predicted_value,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from uipbench.kit import Case
+    from uipbench.kit import Case, Outcome
 
 QUANTITY = "work_of_adhesion"
 
 
 def secondary_metrics(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
+    cases: Sequence[Case], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
     """Order of all interfaces, of the variants of one pair of materials, and curve errors."""
-    variants = [compared(of_pair, values, QUANTITY) for of_pair in by_material(cases).values()]
+    variants = [compared(of_pair, outcomes, QUANTITY) for of_pair in by_material(cases).values()]
     return [
         mean_spearman(
-            [compared(cases, values, QUANTITY)],
+            [compared(cases, outcomes, QUANTITY)],
             name="interface_order",
             title="Order of interfaces (Spearman)",
             of="interfaces",
@@ -47,15 +48,14 @@ def secondary_metrics(
                 "uncertainty do not count. 1 is best."
             ),
         ),
-        *_curve_error(cases, values),
+        *_curve_error(cases, outcomes),
     ]
 
 
-def _curve_error(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
-) -> list[SecondaryMetric]:
+def _curve_error(cases: Sequence[Case], outcomes: Mapping[str, Outcome]) -> list[SecondaryMetric]:
     """Mean of ``curve_rmse``, which only the fixed protocol has."""
-    found = [v["curve_rmse"] for v in values.values() if "curve_rmse" in v]
+    every = (predicted_value(outcomes.get(case.id), "curve_rmse") for case in cases)
+    found = [value for value in every if value is not None]
     if not found:
         return []
     metric = SecondaryMetric(

@@ -9,16 +9,16 @@ from uipbench.kit import SecondaryMetric, by_material, compared, mean_spearman, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from uipbench.kit import Case
+    from uipbench.kit import Case, Outcome
 
 QUANTITY = "grain_boundary_energy"
 
 
 def secondary_metrics(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
+    cases: Sequence[Case], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
     """Order of the boundaries, within materials, as with facets of surfaces."""
-    groups = [compared(own, values, QUANTITY) for own in by_material(cases).values()]
+    groups = [compared(own, outcomes, QUANTITY) for own in by_material(cases).values()]
     return [
         mean_spearman(
             groups,

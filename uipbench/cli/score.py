@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import Console
 
-    from uipbench.case import Case
-    from uipbench.metrics import ForceScore, Score
-    from uipbench.outcome import Outcome
     from uipbench.plan import Selection
     from uipbench.results import ResultFile
-    from uipbench.secondary import SecondaryMetric
     from uipbench.session import Session
     from uipbench.task import Task
 
@@ -204,6 +196,7 @@ def _write_page(session: Session) -> None:
 def _show(
     session: Session, selection: Selection, results: dict[str, ResultFile], console: Console
 ) -> dict[str, Any]:
+    from uipbench.cli.secondary import plain, show_more, show_softening
     from uipbench.console import case_table, score_rows, score_table
     from uipbench.plan import in_tier, selected_cases
     from uipbench.scoring import outcomes_by_protocol
@@ -219,7 +212,7 @@ def _show(
         rows = score_rows(task, cases, outcomes, selection.tier)
         console.print()
         console.print(score_table(rows, task.unit))
-        extra = _show_more(task, cases, outcomes, selection, console)
+        more = show_more(task, cases, outcomes, selection.tier, console)
         _say_theory(session, task, console)
         relaxed = sum(in_tier(case, "relaxed", selection.tier) for case in cases)
         if len(cases) < len(task.cases()):
@@ -228,61 +221,8 @@ def _show(
             console.print(
                 f"quick tier: {relaxed} of {len(cases)} cases relaxed; --tier full runs all"
             )
-        scores[task.name] = {p: _plain(row) | extra[p] for p, row in rows.items()}
-    _say_softening(results, selection, console)
-    return scores
-
-
-def _show_more(
-    task: Task,
-    cases: list[Case],
-    outcomes: Mapping[str, Mapping[str, Outcome]],
-    selection: Selection,
-    console: Console,
-) -> dict[str, dict[str, Any]]:
-    """Show secondary metrics, and forces by kind of structure; both by protocol."""
-    from uipbench.metrics import forces_by_kind
-    from uipbench.outcome import PROTOCOLS
-    from uipbench.plan import in_tier
-    from uipbench.secondary import secondary_metrics
-    from uipbench.secondary_tables import force_table, secondary_table
-
-    counted = {p: [c for c in cases if in_tier(c, p, selection.tier)] for p in PROTOCOLS}
-    metrics: dict[str, list[SecondaryMetric]] = {
-        p: secondary_metrics(task, counted[p], outcomes[p], p) for p in PROTOCOLS
-    }
-    fixed = [outcomes["fixed"][c.id] for c in counted["fixed"] if c.id in outcomes["fixed"]]
-    forces = forces_by_kind(fixed)
-    for table in (secondary_table(metrics), force_table(forces)):
-        if table is not None:
-            console.print()
-            console.print(table)
-    by_kind = {kind: _plain(row) for kind, row in forces.items()}
-    return {
-        p: {"secondary": {m.name: _plain(m) for m in metrics[p]}}
-        | ({"forces": by_kind} if p == "fixed" else {})
-        for p in PROTOCOLS
-    }
-
-
-def _say_softening(results: dict[str, ResultFile], selection: Selection, console: Console) -> None:
-    """Softening slope over all tasks, where there are several."""
-    from uipbench.metrics import force_score
-    from uipbench.plan import selected_cases
-    from uipbench.scoring import outcomes_by_protocol
-
-    fixed = [
-        [found[case.id] for case in selected_cases(task, selection.cases) if case.id in found]
-        for task in selection.tasks
-        if (found := outcomes_by_protocol(results[task.name].records)["fixed"])
-    ]
-    if len(fixed) > 1:
-        overall = force_score(outcome for of_task in fixed for outcome in of_task)
-        console.print()
-        console.print(
-            f"all tasks: softening slope {overall.softening_slope:.2f}, force MAE "
-            f"{overall.mae:.3f} eV/Å over {overall.n_structures} DFT structures"
-        )
+        scores[task.name] = {p: plain(row) | more[p] for p, row in rows.items()}
+    return scores | show_softening(results, selection, console)
 
 
 def _say_theory(session: Session, task: Task, console: Console) -> None:
@@ -291,12 +231,6 @@ def _say_theory(session: Session, task: Task, console: Console) -> None:
     for found in mismatches(session.record.card.xc, task.cases()):
         text = f"note: level of theory: {found.reason}{found.share}"
         console.print(text, markup=False, soft_wrap=True)
-
-
-def _plain(row: Score | ForceScore | SecondaryMetric) -> dict[str, float | int | None]:
-    return {
-        k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()
-    }
 
 
 def _say_failures(results: dict[str, ResultFile], console: Console) -> int:

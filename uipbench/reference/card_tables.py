@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from uipbench.reference.paw_check import PawCheckFile
 
 NONE = "–"
-UNITS = {"J/m^2": "J/m²", "A": "Å", "eV/A": "eV/Å", "A^2": "Å²", "A^3": "Å³", "eV/nm^2": "eV/nm²"}
+UNITS = {
+    "J/m^2": "J/m²",
+    "A": "Å",
+    "angstrom": "Å",
+    "eV/A": "eV/Å",
+    "A^2": "Å²",
+    "A^3": "Å³",
+    "eV/nm^2": "eV/nm²",
+}
 BULK_ROWS = (
     ("lattice_constant_a", "Å"),
     ("lattice_constant_c", "Å"),
@@ -69,6 +77,7 @@ def values_table(files: Sequence[CaseFile]) -> str:
     columns["protocols"] = [", ".join(file.protocols) for file in files]
     columns["cutoff / eV"] = [f"{file.theory.cutoff_ev:.0f}" for file in files]
     columns[_mesh_label(files)] = [_mesh(file) for file in files]
+    columns["grid / Å"] = [_grid(file) for file in files]
     columns["thickness / Å"] = [_thickness(file) for file in files]
     if len(set(columns["protocols"])) == 1:
         del columns["protocols"]
@@ -101,6 +110,12 @@ def _mesh(file: CaseFile) -> str:
     """Mesh of the last structure, for which the others are made ready."""
     mesh = file.theory.kpts.get(file.roles[-1]) if file.roles else None
     return NONE if mesh is None else "×".join(str(n) for n in mesh)
+
+
+def _grid(file: CaseFile) -> str:
+    """Spacing of the real-space grid; a dash where it is the code's own choice."""
+    spacing = file.theory.grid_spacing_a
+    return NONE if spacing is None else f"{spacing:.2f}"
 
 
 def _thickness(file: CaseFile) -> str:

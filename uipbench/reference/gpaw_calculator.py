@@ -134,7 +134,11 @@ class StoredDft(Calculator):
         setups = dict(SETUPS)
         for element, u in s.hubbard.items():
             setups[element] = setups.get(element, "") + u
-        extra = {"poissonsolver": {"dipolelayer": "xy"}} if s.dipole_layer else {}
+        extra: dict[str, Any] = {}
+        if s.dipole_layer:
+            extra["poissonsolver"] = {"dipolelayer": "xy"}
+        if s.grid_spacing_a is not None:
+            extra["h"] = s.grid_spacing_a
         self._log_folder.mkdir(parents=True, exist_ok=True)
         return GPAW(
             mode=PW(s.cutoff_ev),

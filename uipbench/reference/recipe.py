@@ -74,6 +74,7 @@ def level_of_theory(structures: Mapping[str, DftStructure]) -> LevelOfTheory:
         paw={e: PawSet(**values) for e, values in paw_sets(tuple(elements), s.xc).items()},
         cutoff_ev=s.cutoff_ev,
         kpts={role: d.settings.kpts for role, d in structures.items()},
+        grid_spacing_a=s.grid_spacing_a,
         smearing=("fermi-dirac", s.smearing_ev),
         spin_polarised=s.spin_polarised,
         dispersion="none",

@@ -17,13 +17,14 @@ from uipbench.kit import (
     mean_or_nan,
     mean_spearman,
     pairs_in_order,
+    predicted_value,
 )
-from uipbench.tasks.surface_energy.wulff import Facet, facet_areas, mean_energy, shape_error
+from uipbench.tasks.surface_energy.metrics.wulff import Facet, facet_areas, mean_energy, shape_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from uipbench.kit import Case
+    from uipbench.kit import Case, Outcome
 
 QUANTITY = "surface_energy"
 FEWEST_FACETS = 3
@@ -40,11 +41,11 @@ ENERGY = (
 
 
 def secondary_metrics(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
+    cases: Sequence[Case], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
     """Facet order and errors of the Wulff shapes."""
     materials = by_material(cases)
-    groups = [compared(of_material, values, QUANTITY) for of_material in materials.values()]
+    groups = [compared(of_material, outcomes, QUANTITY) for of_material in materials.values()]
     return [
         mean_spearman(
             groups,
@@ -65,15 +66,15 @@ def secondary_metrics(
                 "DFT; pairs that differ by less than their uncertainty do not count. 1 is best."
             ),
         ),
-        *_wulff_metrics(materials, values),
+        *_wulff_metrics(materials, outcomes),
     ]
 
 
 def _wulff_metrics(
-    materials: Mapping[str, Sequence[Case]], values: Mapping[str, Mapping[str, float]]
+    materials: Mapping[str, Sequence[Case]], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
     shapes = [cases for cases in materials.values() if len(cases) >= FEWEST_FACETS]
-    errors = [e for cases in shapes if (e := _errors(cases, values)) is not None]
+    errors = [e for cases in shapes if (e := _errors(cases, outcomes)) is not None]
     metrics = (
         ("wulff_shape_error", "Wulff shape error", "", [shape for shape, _ in errors], SHAPE),
         ("wulff_energy_mae", "MAE of the Wulff energy", "J/m^2", [e for _, e in errors], ENERGY),
@@ -93,14 +94,12 @@ def _wulff_metrics(
     ]
 
 
-def _errors(
-    cases: Sequence[Case], values: Mapping[str, Mapping[str, float]]
-) -> tuple[float, float] | None:
+def _errors(cases: Sequence[Case], outcomes: Mapping[str, Outcome]) -> tuple[float, float] | None:
     """Errors of shape and mean energy; None where a facet has no positive prediction.
 
     None also where the facets of the set do not enclose a crystal, such as (001) alone in Mg.
     """
-    own = {_facet(case): values.get(case.id, {}).get(QUANTITY, 0.0) for case in cases}
+    own = {_facet(case): predicted_value(outcomes.get(case.id), QUANTITY) or 0.0 for case in cases}
     if min(own.values()) <= 0:
         return None
     dft = {_facet(case): case.reference(QUANTITY) for case in cases}
