@@ -36,7 +36,8 @@ def test_two_builds_are_identical(tmp_path, task, results) -> None:
 
 
 def test_every_page_is_there(site: Path) -> None:
-    expected = {"index.html", "tasks/surface_energy.html"}
+    expected = {"index.html", "tasks/surface_energy.html", "compare.html", "cost.html"}
+    expected |= {"robustness.html", "findings.html"}
     expected |= {f"cases/surface_energy/{case_id}.html" for case_id in REFERENCES}
     expected |= {f"models/{name}.html" for name in ("soft", "good", "swift", "mine")}
     assert {p.relative_to(site).as_posix() for p in site.rglob("*.html")} == expected

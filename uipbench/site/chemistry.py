@@ -82,7 +82,7 @@ def place(number: int) -> tuple[int, int]:
     period = next(p for p, end in enumerate(_NOBLE) if number <= end)
     index, length = number - _NOBLE[period - 1], _NOBLE[period] - _NOBLE[period - 1]
     if length == _LONG_PERIOD and 2 < index <= 2 + _F_BLOCK:  # noqa: PLR2004 - behind group 2
-        return period + 3, index + 1
+        return period + 3, index
     from_end = length - index
     in_front = 1 if length == 2 else 2  # noqa: PLR2004 - hydrogen and helium
     return period, index if index <= in_front else 18 - from_end

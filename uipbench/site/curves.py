@@ -83,15 +83,15 @@ def _lines(details: Mapping[str, float]) -> Iterable[Curve]:
 
 
 def _profiles(details: Mapping[str, float]) -> Iterable[Curve]:
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     for key, value in details.items():
         match = _STEP.fullmatch(key)
         if match:
-            ends = (float(match["a"]), value), (float(match["b"]), value)
-            found.setdefault((match["name"], match["unit"]), []).extend(ends)
-    for (name, unit), pairs in found.items():
+            step = (float(match["a"]), float(match["b"]), value)
+            found.setdefault((match["name"], match["unit"]), []).append(step)
+    for (name, unit), steps in found.items():
         title = _unit_title(text.words(name).capitalize(), f"_{unit}")
-        x, y = _columns(sorted(pairs, key=lambda pair: pair[0]))
+        x, y = _columns([(end, v) for a, b, v in sorted(steps) for end in (a, b)])
         yield Curve(name, True, "Ions per formula unit", title, x, y)
 
 

@@ -26,8 +26,9 @@ def viewer_data(case: Case) -> dict[str, Any]:
     Colours are Jmol's and radii covalent ones (Cordero et al., Dalton Trans. 2832 (2008),
     doi:10.1039/b801115j), both as ASE has them.
     """
+    symbols = {s for one in case.structures.values() for s in one.atoms.get_chemical_symbols()}
     return {
-        "elements": {symbol: _element(symbol) for symbol in case.elements},
+        "elements": {symbol: _element(symbol) for symbol in sorted(symbols)},
         "structures": [
             {"role": words(role), **_structure(structure.atoms)}
             for role, structure in case.structures.items()
