@@ -53,8 +53,8 @@ class Column:
 COLUMNS: tuple[Column, ...] = (
     Column(key="rank", title="Rank", kind="rank", fixed=True),
     Column(key="model", title="Model", kind="model", fixed=True),
-    Column(key="group", title="Tie group", kind="group"),
     Column(key="skill", title="Skill", kind="skill", first="descending", fixed=True),
+    Column(key="group", title="Tie group", kind="group"),
     Column(key="tasks", title="Skill of each task", kind="tasks"),
     Column(key="mae", title="MAE", kind="number", unit="@", single=True),
     Column(
