@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from uipbench.task import Task
 
 
+MOST_MODELS = 30
+"""Models in a table or plot of all cases; more cannot be told apart there."""
+
+
 @dataclass(frozen=True, slots=True)
 class CaseRow:
     """A case and one cell a model."""
@@ -35,10 +39,16 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseTable:
-    """All cases of a task in one protocol; ``columns`` are the models in the board's order."""
+    """All cases of a task in one protocol.
+
+    Attributes:
+        columns: The best ``MOST_MODELS`` models, best first.
+        n_left_out: Models that were run and are not among them.
+    """
 
     protocol: Protocol
     columns: tuple[Entry, ...]
+    n_left_out: int
     rows: tuple[CaseRow, ...]
 
 
@@ -97,12 +107,13 @@ def failures(entry: Entry, make: CellMaker) -> list[Failure]:
 
 def _case_table(board: BoardTable, make: CellMaker) -> CaseTable:
     task, protocol = board.task, board.protocol
-    columns = tuple(row.entry for row in board.rows if row.row.ran)
+    ran = [row.entry for row in board.rows if row.row.ran]
+    columns = tuple(ran[:MOST_MODELS])
     rows = tuple(
         CaseRow(case, tuple(make(entry, case, protocol) for entry in columns))
         for case in scored_cases(task, protocol)
     )
-    return CaseTable(protocol, columns, rows)
+    return CaseTable(protocol, columns, len(ran) - len(columns), rows)
 
 
 def data_card(task: Task, board: BoardTable) -> dict[str, str]:
