@@ -8,11 +8,12 @@ task whose model is the potential itself must give back what the recipe made.
 from __future__ import annotations
 
 import sys
+from itertools import product
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.data import covalent_radii, reference_states
-from ase.neighborlist import neighbor_list
+from ase.geometry import complete_cell
 
 from uipbench.reference.engine import DftEngine
 from uipbench.reference.steps import Evaluation
@@ -47,6 +48,24 @@ def nearest(number: int) -> float:
     return float(NEAREST[state["symmetry"]] * state["a"])
 
 
+def neighbours(atoms, reach):
+    """Both atoms and the vector of every pair nearer than ``reach``, twice each.
+
+    For the few atoms of a case several times faster than ASE's list, whose answer it is.
+    """
+    cell = complete_cell(atoms.cell[:])
+    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    scaled = atoms.positions @ np.linalg.inv(cell)
+    apart = scaled[None, :] - scaled[:, None]
+    apart -= np.rint(apart) * atoms.pbc
+    most = np.where(atoms.pbc, np.floor(reach / heights + 0.5), 0).astype(int)
+    shifts = np.array(list(product(*(range(-n, n + 1) for n in most))))
+    vectors = (apart[:, :, None] + shifts) @ cell
+    squares = (vectors**2).sum(axis=-1)
+    i, j, k = np.nonzero((squares < reach**2) & (squares > 0))
+    return i, j, vectors[i, j, k]
+
+
 class ToyPotential(Calculator):
     """Energy, forces and stress of the pair potential.
 
@@ -63,7 +82,8 @@ class ToyPotential(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        i, j, d, vectors = neighbor_list("ijdD", atoms, CUTOFF_A)
+        i, j, vectors = neighbours(atoms, CUTOFF_A)
+        d = np.linalg.norm(vectors, axis=1)
         energies, slopes = self._pairs(atoms.numbers[i], atoms.numbers[j], d)
         along = (slopes / d)[:, None] * vectors
         forces = np.zeros((len(atoms), 3))
@@ -76,8 +96,8 @@ class ToyPotential(Calculator):
 
     def _pairs(self, first, second, d):
         """Energy of each pair and its derivative."""
-        kinds, which = np.unique(np.column_stack([first, second]), axis=0, return_inverse=True)
-        rest = np.array([rest_length(int(a), int(b)) for a, b in kinds])[which.ravel()]
+        kinds, which = np.unique(first * 1000 + second, return_inverse=True)
+        rest = np.array([rest_length(*divmod(int(kind), 1000)) for kind in kinds])[which]
         anion = np.isin(first, list(ANIONS)), np.isin(second, list(ANIONS))
         depth = np.where(anion[0] != anion[1], DEPTH_EV[True], DEPTH_EV[False])
         attracts = ~(anion[0] & anion[1])
@@ -104,7 +124,7 @@ class BondCounting(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        bonds = len(neighbor_list("i", atoms, self.reach)) / 2
+        bonds = len(neighbours(atoms, self.reach)[0]) / 2
         self.results = {
             "energy": -bonds,
             "forces": np.zeros((len(atoms), 3)),

@@ -78,7 +78,7 @@ def check_model(checked: Checked) -> CheckRecord:
         return report([WEIGHTS.as_line(weights)])
     claims = Claims(
         model=checked.model,
-        own_weights=checked.checkpoint is not None,
+        own_weights=checked.checkpoint is not None and weights.status != "pass",
         case_elements=case_elements(),
     )
     with checked.worker() as worker:
@@ -185,7 +185,8 @@ def _weights(checked: Checked) -> tuple[Finding, str | None]:
         return Finding(status="fail", measured=str(error), limit=limit), None
     if digest is None:
         return Finding(status="unknown", measured="no digest in the card", limit=limit), None
-    if checked.checkpoint is not None:
+    stated = checked.model.weights.sha256 if checked.model.weights else None
+    if checked.checkpoint is not None and digest != stated:
         measured = f"own weights, sha256 {digest[:12]}…"
         return Finding(status="unknown", measured=measured, limit=limit), digest
     return Finding(status="pass", measured=f"sha256 {digest[:12]}…", limit=limit), digest

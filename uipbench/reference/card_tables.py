@@ -27,6 +27,8 @@ UNITS = {
     "A^2": "Å²",
     "A^3": "Å³",
     "eV/nm^2": "eV/nm²",
+    "percent": "%",
+    "1": "",
 }
 BULK_ROWS = (
     ("lattice_constant_a", "Å"),
@@ -70,7 +72,8 @@ def values_table(files: Sequence[CaseFile]) -> str:
     names = quantities(files)
     columns: dict[str, list[str]] = {"case": [file.title for file in files]}
     for name, unit in names.items():
-        label = f"{name.replace('_', ' ')} / {UNITS.get(unit, unit)}"
+        shown_unit = UNITS.get(unit, unit)
+        label = name.replace("_", " ") + (f" / {shown_unit}" if shown_unit else "")
         columns[label] = [_value(file.references.get(name)) for file in files]
     columns["published"] = [_published(file) for file in files]
     columns["difference"] = [_signed(difference(file)) for file in files]
