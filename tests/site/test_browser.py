@@ -65,6 +65,7 @@ def query(page: Page) -> str:
 def test_sorting_is_in_the_url_and_works_with_the_keyboard(open_page: Open, site: Path) -> None:
     page = open_page(site)
     assert models(page) == ["GOOD", "SWIFT", "SOFT", "MINE"]
+    assert page.locator("#board tr.own-row").inner_text().split()[1:3] == ["MINE", "own"]
     page.get_by_role("button", name="Mean signed error").click()
     assert query(page) == "sort=mean_signed_error"
     assert models(page) == ["SOFT", "SWIFT", "GOOD", "MINE"]
