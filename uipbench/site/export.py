@@ -43,7 +43,7 @@ class BoardRecord(_Strict):
     model: str
     title: str
     own: bool
-    failed_checks: list[str]
+    failed_checks: str
     rank: int | None
     rank_low: int | None
     rank_high: int | None
@@ -144,7 +144,7 @@ def _board_record(table: BoardTable, found: BoardRow) -> BoardRecord:
         model=found.entry.name,
         title=card.title,
         own=found.entry.own,
-        failed_checks=found.entry.failed_checks,
+        failed_checks=" ".join(found.entry.failed_checks),
         unit=table.task.unit,
         xc=card.xc,
         xc_mismatch=found.xc_mismatch,
@@ -175,8 +175,6 @@ def board_csv(tables: Sequence[BoardTable]) -> str:
 
 
 def _csv_value(value: object) -> object:
-    if isinstance(value, list):
-        value = " ".join(value)
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return "" if value is None else value
