@@ -83,8 +83,12 @@
     if (page) window.location.href = page;
   }
 
-  function draw() {
+  function drawLegend() {
     plots.legend(legend, ids, shownTraces(), hidden, redraw);
+  }
+
+  function draw() {
+    drawLegend();
     drawParity();
     drawErrors();
     if (!clicks) [parity, errors].forEach((plot) => plot.on("plotly_click", openCase));
@@ -92,4 +96,5 @@
   }
 
   const redraw = plots.whenNear(parity, draw);
+  drawLegend();
 })();

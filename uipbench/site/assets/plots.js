@@ -32,9 +32,12 @@
       if (!entries.some((entry) => entry.isIntersecting)) return;
       watcher.disconnect();
       loadPlotly().then(() => {
+        if (!window.Plotly) return;
         drawn = true;
         target.replaceChildren();
         redraw();
+      }).catch(() => {
+        target.replaceChildren(element("p", { class: "quiet plot-note" }, "The plot could not be loaded; the tables have the same numbers."));
       });
     }, { rootMargin: "300px" });
     watcher.observe(target);
