@@ -108,7 +108,7 @@
     });
     return {
       type: "mesh3d", ...mesh, color: elements[symbol].colour, name: symbol, hoverinfo: "name", flatshading: false,
-      lighting: { ambient: 0.55, diffuse: 0.7, specular: 0.3, roughness: 0.4, fresnel: 0.1 }, lightposition: { x: 60000, y: 100000, z: -25000 },
+      lighting: { ambient: 0.45, diffuse: 0.75, specular: 0.3, roughness: 0.4, fresnel: 0.1 }, lightposition: { x: 60000, y: 100000, z: -25000 },
     };
   }
 
