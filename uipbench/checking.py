@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from uipbench.casefiles import write_atomically
 from uipbench.conformance.report import Finding
 from uipbench.conformance.version import suite_version
-from uipbench.environments import package_versions, weights_sha256
+from uipbench.environments import package_versions
 from uipbench.errors import CaseError, ConformanceError, EnvironmentSetupError, RegistryError
 from uipbench.paths import cache_folder
 from uipbench.registry import load_tasks
 from uipbench.results import CheckRecord
+from uipbench.weights import stated_sha256, weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def check_before_scoring(
     failed = [line for line in record.lines if line.status == "fail"]
     if failed and not force:
         model = session.model
-        shown = model.path if model.own else model.card.name
+        shown = model.address
         first = failed[0]
         others = f" and {', '.join(line.name for line in failed[1:])}" if failed[1:] else ""
         msg = (
@@ -185,7 +186,7 @@ def _weights(checked: Checked) -> tuple[Finding, str | None]:
         return Finding(status="fail", measured=str(error), limit=limit), None
     if digest is None:
         return Finding(status="unknown", measured="no digest in the card", limit=limit), None
-    stated = checked.model.weights.sha256 if checked.model.weights else None
+    stated = stated_sha256(checked.model.weights)
     if checked.checkpoint is not None and digest != stated:
         measured = f"own weights, sha256 {digest[:12]}…"
         return Finding(status="unknown", measured=measured, limit=limit), digest

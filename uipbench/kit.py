@@ -2,8 +2,10 @@
 
 from uipbench.case import Case
 from uipbench.cell_relaxation import relax_along_normal
+from uipbench.energy_convention import energy_corrections
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate, evaluate_roles
+from uipbench.neb import Band, climbing_image_neb, evaluate_together, path_coordinates
 from uipbench.outcome import Evaluated, Outcome, Predicted, Prediction, Protocol
 from uipbench.relaxation import Relaxed, relax_cell, relax_positions
 from uipbench.secondary import (
@@ -23,6 +25,7 @@ from uipbench.units import GPA, J_PER_M2
 __all__ = [
     "GPA",
     "J_PER_M2",
+    "Band",
     "CalculationError",
     "Case",
     "Compared",
@@ -36,12 +39,16 @@ __all__ = [
     "SecondaryMetric",
     "Task",
     "by_material",
+    "climbing_image_neb",
     "compared",
+    "energy_corrections",
     "evaluate",
     "evaluate_roles",
+    "evaluate_together",
     "mean_or_nan",
     "mean_spearman",
     "pairs_in_order",
+    "path_coordinates",
     "predicted_value",
     "relax_along_normal",
     "relax_cell",

@@ -11,9 +11,11 @@ import numpy as np
 from uipbench.outcome import Outcome, Predicted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from uipbench.case import Case
+
+    AbsoluteError = Callable[[Case, Mapping[str, float]], float | None]
 
 _SUMS = ("n", "sum_abs", "sum_sq", "sum_model_dft", "sum_dft_sq")
 
@@ -138,7 +140,11 @@ def trivial_prediction(references: Sequence[float]) -> float:
 
 
 def score(
-    cases: Sequence[Case], outcomes: Mapping[str, Outcome], quantity: str, protocol: str
+    cases: Sequence[Case],
+    outcomes: Mapping[str, Outcome],
+    quantity: str,
+    protocol: str,
+    absolute_error: AbsoluteError | None = None,
 ) -> Score:
     """Score one task and protocol.
 
@@ -147,19 +153,24 @@ def score(
         outcomes: Outcome by case identifier; a missing one counts like a failure.
         quantity: Reference quantity that is scored.
         protocol: ``fixed`` or ``relaxed``.
+        absolute_error: What ``mae`` and ``skill`` average, from a case and predicted values;
+            None for the distance of the quantity to its reference.
     """
+    distance = absolute_error or _distance_of(quantity)
     scored = [case for case in cases if protocol in case.protocols]
     references = [case.reference(quantity) for case in scored]
     if not references:
         return _empty()
-    trivial = [abs(r - trivial_prediction(references)) for r in references]
+    median = {quantity: trivial_prediction(references)}
+    trivial = [distance(case, median) or 0.0 for case in scored]
     errors = [_error(outcomes.get(case.id), case, quantity) for case in scored]
     known = [(e, r) for e, r in zip(errors, references, strict=True) if e is not None]
-    charged = [t if e is None else abs(e) for e, t in zip(errors, trivial, strict=True)]
+    distances = [_distance(outcomes.get(case.id), case, distance) for case in scored]
+    charged = [t if d is None else d for d, t in zip(distances, trivial, strict=True)]
     present = [outcomes[c.id] for c in scored if c.id in outcomes]
     forces = force_score(present)
     return Score(
-        mae=_mean([abs(e) for e, _ in known]),
+        mae=_mean([d for d in distances if d is not None]),
         mean_signed_error=_mean([e for e, _ in known]),
         mape=_mean([100 * abs(e / r) for e, r in known if r != 0]),
         coverage=len(known) / len(scored),
@@ -186,6 +197,17 @@ def _error(outcome: Outcome | None, case: Case, quantity: str) -> float | None:
     if not isinstance(outcome, Predicted) or quantity not in outcome.values:
         return None
     return outcome.values[quantity] - case.reference(quantity)
+
+
+def _distance_of(quantity: str) -> AbsoluteError:
+    def distance(case: Case, values: Mapping[str, float]) -> float | None:
+        return abs(values[quantity] - case.reference(quantity)) if quantity in values else None
+
+    return distance
+
+
+def _distance(outcome: Outcome | None, case: Case, distance: AbsoluteError) -> float | None:
+    return distance(case, outcome.values) if isinstance(outcome, Predicted) else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uipbench.casefiles import write_atomically
+from uipbench.energy_convention import EnergyCorrections  # noqa: TC001 - pydantic reads it
 from uipbench.errors import ResultFileError
 from uipbench.outcome import Failed, Outcome, Predicted
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=80)]
+ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.@-]*$", max_length=80)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
@@ -31,7 +33,7 @@ class _Strict(BaseModel):
 class CardRecord(_Strict):
     """The model card, as it was when the model was run."""
 
-    name: Name
+    name: ModelName
     title: Text
     family: Text
     checkpoint: Text
@@ -41,6 +43,7 @@ class CardRecord(_Strict):
     parameters: int | None
     elements: list[str]
     energy_convention: Text
+    energy_corrections: EnergyCorrections = "none"
     citation: Text
     url: Text
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from uipbench.engine import EvaluationEngine
-from uipbench.environments import Environment, package_versions, weights_sha256
+from uipbench.environments import Environment, package_versions
 from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
 from uipbench.journal import Journal
-from uipbench.plan import Job, Selection, content_key, make_jobs
+from uipbench.plan import Job, Selection, content_key, make_jobs, physics_version
 from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
@@ -34,6 +34,7 @@ from uipbench.results import (
     write_result,
 )
 from uipbench.runner import Observer, Runner
+from uipbench.weights import weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Session:
 
     def fresh_records(self, task: Task) -> list[CaseRecord]:
         """Records whose content key is that of the present model, packages, task and case."""
-        version_ = task_version(task)
+        version_ = physics_version(task, self.record)
         cases = {case.id: case for case in task.cases()}
         return [
             r
@@ -231,6 +232,7 @@ class Session:
             make_worker,
             workers=self.options.n_workers,
             batch_limit=1 if self.options.on_cpu else GPU_BATCH,
+            energy_corrections=self.record.card.energy_corrections,
         )
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:

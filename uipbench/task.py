@@ -40,6 +40,8 @@ class Task(ABC):
         citation: Source of the definition.
         version: Raised by hand when the physics of ``predict`` changes: results of another
             version are stale.
+        corrections_cancel: Whether composition corrections of a model's energies have no effect;
+            otherwise ``predict`` asks for them (:func:`uipbench.kit.energy_corrections`).
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class Task(ABC):
     primary_metric: ClassVar[str] = "mae"
     citation: ClassVar[str]
     version: ClassVar[int] = 1
+    corrections_cancel: ClassVar[bool] = True
 
     @abstractmethod
     def predict(self, case: Case, calculator: Calculator, protocol: Protocol) -> Prediction:
@@ -110,6 +113,16 @@ class Task(ABC):
 
         own = metrics_of_folder(type(self).__module__)(cases, outcomes)
         return [*own, *mean_absolute_errors(cases, outcomes, self.quantity)]
+
+    def absolute_error(self, case: Case, values: Mapping[str, float]) -> float | None:
+        """What the headline metric averages, in ``unit``; None if it was not predicted.
+
+        It is also asked for the error of the trivial predictor, whose only value is that of
+        ``quantity``.
+        """
+        if self.quantity not in values:
+            return None
+        return abs(values[self.quantity] - case.reference(self.quantity))
 
 
 def check_task(task: object, origin: str) -> Task:

@@ -104,6 +104,7 @@ class WorkerProcess:
             "type": "load",
             "model_file": str(model.path.resolve()),
             "checkpoint": None if checkpoint is None else str(checkpoint.resolve()),
+            "variant": model.variant,
             "device": device,
             "dtype": dtype,
             "threads": threads,
@@ -245,6 +246,9 @@ class WorkerProcess:
         variables |= {name: str(self._load_request["threads"]) for name in _THREAD_VARIABLES}
         if self._load_request["device"] == "cpu":
             variables["CUDA_VISIBLE_DEVICES"] = ""
+        weights = self._model.weights
+        if weights is not None and weights.url:  # what was fetched and digested is what is read
+            variables["HF_HUB_OFFLINE"] = "1"
         return variables | dict(self._model.environment)
 
     def _exchange(

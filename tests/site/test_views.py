@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from ase.data import chemical_symbols
 
+from tests.factories import make_case, structure
 from tests.site.factories import REFERENCES, StandInTask, make_card, make_result, write_cases
 from uipbench.outcome import Predicted
 from uipbench.site.chemistry import by_chemistry, periodic_table, place
 from uipbench.site.costpage import cost_rows
-from uipbench.site.curves import case_figures, curves_of, material_figure
+from uipbench.site.curves import case_figures, curves_of, material_figure, structure_curve
 from uipbench.site.findings import findings
 from uipbench.site.records import gather
 from uipbench.site.robustness import robustness
@@ -54,6 +56,18 @@ def test_lines_and_steps_are_read_from_details() -> None:
     assert (line.x, line.y, line.y_title) == ((0.0, 0.5), (0.0, 0.4), "Energy, eV")
     assert (steps.x, steps.y) == ((0.0, 0.5, 0.5, 1.0), (4.0, 4.0, 3.0, 3.0))
     assert (steps.steps, steps.y_title) == (True, "Voltage, V")
+
+
+def test_energies_of_structures_are_the_curve_of_dft() -> None:
+    case = make_case()
+    path = {
+        f"image_{k}": structure(case.atoms("slab"), energy) for k, energy in enumerate((-3, -1))
+    }
+    details = {"image_0_coordinate": 0.0, "image_1_coordinate": 1.0, "image_0_ev": 0.0}
+    details["image_1_ev"] = 1.5
+    (curve,) = curves_of(structure_curve(replace(case, structures=path), details))
+    assert (curve.x, curve.y) == ((0.0, 1.0), (0.0, 2.0))
+    assert structure_curve(case, details) == {}
 
 
 def test_numbers_that_are_no_curve_make_none() -> None:

@@ -24,8 +24,8 @@ _STYLES = {"fail": "bold red", "warning": "yellow", "unknown": "dim"}
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Own weights of the model's family.",
+    type=click.Path(path_type=Path, exists=True),
+    help="Own weights of the model's family: a file, or a folder.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.option(
@@ -35,7 +35,7 @@ _STYLES = {"fail": "bold red", "warning": "yellow", "unknown": "dim"}
     show_default=True,
     help="Precision of the model.",
 )
-@click.option("--offline", is_flag=True, help="Never install anything.")
+@click.option("--offline", is_flag=True, help="Never install or download anything.")
 @click.option("--golden", is_flag=True, help="Print energies for a card instead of checking.")
 @click.option("--json", "as_json", is_flag=True, help="Reports as JSON on standard output.")
 def check(
@@ -80,12 +80,12 @@ def check(
 def _open(model: str, console: Console, options: dict[str, Any], *, offline: bool) -> Checked:
     from uipbench.checking import Checked
     from uipbench.console import reporting
-    from uipbench.environments import ensure_environment
-    from uipbench.model_registry import find_model
+    from uipbench.scoring import open_model
 
-    found = find_model(model)
     with reporting(console) as report:
-        environment = ensure_environment(found, offline=offline, report=report)
+        found, environment = open_model(
+            model, checkpoint=options["checkpoint"], offline=offline, report=report
+        )
     return Checked(model=found, environment=environment, **options)
 
 

@@ -52,9 +52,10 @@ EXIT_INTERRUPTED = 130
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Own weights of the model's family.",
+    type=click.Path(path_type=Path, exists=True),
+    help="Own weights of the model's family, a file or folder.",
 )
+@click.option("--name", help="Name in results; default with own weights: MODEL@FILE.")
 @click.option(
     "--limit",
     type=click.FloatRange(min=0, min_open=True),
@@ -63,7 +64,7 @@ EXIT_INTERRUPTED = 130
     help="Seconds of evaluation one case may use.",
 )
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
-@click.option("--offline", is_flag=True, help="Never install anything.")
+@click.option("--offline", is_flag=True, help="Never install or download anything.")
 @click.option(
     "--force", is_flag=True, help="Score a model that fails 'uipbench check'; it is marked."
 )
@@ -78,7 +79,12 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     Examples:
       uipbench score chgnet
       uipbench score ./my_model.py --cases 'cu_*' --tier full
+      uipbench score chgnet --checkpoint fine-tuned.pth.tar --name chgnet@ft-lif
     """
+    for option in ("checkpoint", "name"):
+        if options[option] is not None and len(models) > 1:
+            msg = f"--{option} belongs to one MODEL; {len(models)} are given"
+            raise click.UsageError(msg)
     from uipbench.console import make_console
 
     console = make_console(stderr=as_json)
@@ -105,7 +111,9 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
     run = RunOptions(**{name: options[name] for name in names})
 
     with reporting(console) as report:
-        session = open_session(model, run, offline=options["offline"], report=report)
+        session = open_session(
+            model, run, name=options["name"], offline=options["offline"], report=report
+        )
     protocols = (options["protocol"],) if options["protocol"] else PROTOCOLS
     selection = Selection(
         tasks=tasks, tier=options["tier"], cases=options["cases"], protocols=protocols

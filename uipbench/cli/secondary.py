@@ -70,8 +70,12 @@ def show_softening(
         return {}
     overall = force_score(outcome for of_task in fixed for outcome in of_task)
     console.print()
+    slope = overall.softening_slope
+    said = "no softening slope (DFT forces too weak)"
+    if not math.isnan(slope):
+        said = f"softening slope {slope:.2f}"
     console.print(
-        f"all tasks: softening slope {overall.softening_slope:.2f}, force MAE "
-        f"{overall.mae:.3f} eV/Å over {overall.n_structures} DFT structures"
+        f"all tasks: {said}, force MAE {overall.mae:.3f} eV/Å over {overall.n_structures} DFT "
+        "structures"
     )
     return {"all_tasks": {"fixed": {"forces": plain(overall)}}}

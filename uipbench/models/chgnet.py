@@ -13,6 +13,7 @@
 # parameters = 412525
 # elements = "1-83, 89-94"
 # energy-convention = "VASP total energy with the MP2020 corrections (GGA/GGA+U mixing, anions)"
+# energy-corrections = "MP2020"
 # citation = "doi:10.1038/s42256-023-00716-3"
 # url = "https://github.com/CederGroupHub/chgnet"
 #

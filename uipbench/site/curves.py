@@ -9,7 +9,9 @@ Two spellings of details make a curve, so that a task gets its figure without co
     A step of a profile that is constant between the contents a and b, such as
     ``voltage_x0_to_x0.5_v``.
 
-DFT's own curve comes from the case's details, and from ``reference_details(case)`` of the task
+DFT's own curve comes from energies of structures whose roles are ``<name>_<k>``, where y is ``ev``:
+counted from the first one, at the x that a record of the ``fixed`` protocol has. Otherwise it comes
+from the case's details, and from ``reference_details(case)`` of the task
 where it has that method: the details that a prediction with DFT's energies would have.
 """
 
@@ -110,10 +112,36 @@ def reference_details(task: Task, case: Case) -> dict[str, float]:
     return {**case.details, **(own(case) if own is not None else {})}
 
 
+def structure_curve(case: Case, fixed: Mapping[str, float]) -> dict[str, float]:
+    """Details that DFT's energies of the structures ``<name>_<k>`` make, in eV from the first.
+
+    Args:
+        case: The case.
+        fixed: Details of a prediction at the DFT structures, for the abscissa.
+    """
+    found: dict[str, float] = {}
+    for key, value in fixed.items():
+        match = _POINT.fullmatch(key)
+        if match is None or match["what"] not in _ABSCISSAE:
+            continue
+        role, first = f"{match['name']}_{match['k']}", f"{match['name']}_0"
+        if role in case.structures and first in case.structures and f"{role}_ev" in fixed:
+            energy = case.structures[role].energy - case.structures[first].energy
+            found |= {key: value, f"{role}_ev": energy}
+    return found
+
+
+def _fixed_details(records: Records, task: Task, case: Case) -> Mapping[str, float]:
+    """Details of any model's prediction at the DFT structures."""
+    outcomes = (entry.outcomes(task.name, "fixed").get(case.id) for entry in records.entries)
+    return next((o.details for o in outcomes if isinstance(o, Predicted)), {})
+
+
 def case_figures(records: Records, task: Task, case: Case) -> list[dict[str, Any]]:
     """Figures of a case for the browser: a curve name each, DFT first, then the models."""
     figures: dict[str, dict[str, Any]] = {}
-    for curve in curves_of(reference_details(task, case)):
+    own = structure_curve(case, _fixed_details(records, task, case))
+    for curve in curves_of(own | reference_details(task, case)):
         _add(figures, curve, {"id": "", "name": "DFT", "protocol": ""})
     for entry in records.entries:
         label = text.clean(text.clip(entry.card.title or entry.name, 40))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uipbench.errors import ResultFileError
-from uipbench.plan import content_key
-from uipbench.registry import task_version
+from uipbench.plan import content_key, physics_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +124,7 @@ def _split(
     result: ResultFile, task: Task
 ) -> tuple[dict[tuple[str, str], dict[str, Outcome]], dict[tuple[str, str], set[str]]]:
     """Current outcomes and identifiers of stale ones; records of unknown cases are in neither."""
-    version = task_version(task)
+    version = physics_version(task, result.model)
     cases = {case.id: case for case in task.cases()}
     current: dict[tuple[str, str], dict[str, Outcome]] = {}
     stale: dict[tuple[str, str], set[str]] = {}

@@ -13,7 +13,7 @@ from uipbench.outcome import PROTOCOLS, Predicted
 from uipbench.ranking import ErrorTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from uipbench.case import Case
     from uipbench.outcome import Outcome, Protocol
@@ -64,27 +64,12 @@ def all_tables(records: Records) -> Tables:
     return {(t.name, p): _table(records, t, p) for t in records.tasks for p in PROTOCOLS}
 
 
-def absolute_error(task: Task, case: Case, values: Mapping[str, float]) -> float | None:
-    """Size of the error in the task's unit, or None without a number.
-
-    A task that measures it otherwise than as |prediction − reference|, such as a distance of two
-    curves, has a method ``absolute_error(case, values)``.
-    """
-    own = getattr(task, "absolute_error", None)
-    if own is not None:
-        found: float | None = own(case, values)
-        return found
-    if task.quantity not in values:
-        return None
-    return abs(values[task.quantity] - case.reference(task.quantity))
-
-
 def trivial_errors(task: Task, cases: Sequence[Case]) -> list[float]:
     """Size of the error of always answering the median reference, by case."""
     if not cases:
         return []
     median = trivial_prediction([case.reference(task.quantity) for case in cases])
-    guessed = (absolute_error(task, case, {task.quantity: median}) for case in cases)
+    guessed = (task.absolute_error(case, {task.quantity: median}) for case in cases)
     return [size or 0.0 for size in guessed]
 
 
@@ -141,13 +126,13 @@ def _status(
 ) -> Status:
     if outcome is None:
         return "stale" if case.id in entry.stale(task.name, protocol) else "missing"
-    if not isinstance(outcome, Predicted) or absolute_error(task, case, outcome.values) is None:
+    if not isinstance(outcome, Predicted) or task.absolute_error(case, outcome.values) is None:
         return "failed"
     return "predicted"
 
 
 def _errors(task: Task, case: Case, outcome: Predicted) -> tuple[float, float]:
-    size = absolute_error(task, case, outcome.values)
+    size = task.absolute_error(case, outcome.values)
     if size is None:
         return math.nan, math.nan
     value = outcome.values.get(task.quantity, math.nan)

@@ -73,7 +73,8 @@ class Model:
     def __init__(self, request: wire.Message) -> None:
         device = _resolve_device(request["device"])
         module = _import_file(Path(request["model_file"]))
-        options = (request["checkpoint"], device, request["dtype"])
+        variant = [request["variant"]] if request.get("variant") else []
+        options = (request["checkpoint"], device, request["dtype"], *variant)
         self.calculator = module.load(*options)
         load_batch = getattr(module, "load_batch", None)
         self._batch = load_batch(*options) if load_batch else None
