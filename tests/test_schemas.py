@@ -9,9 +9,10 @@ import pytest
 
 from uipbench.casefiles import CaseFile
 from uipbench.results import ResultFile, read_result
+from uipbench.site.export import BoardFile, TaskFile
 
 ROOT = Path(__file__).parent.parent
-SCHEMAS = {"result": ResultFile, "case": CaseFile}
+SCHEMAS = {"result": ResultFile, "case": CaseFile, "board": BoardFile, "task": TaskFile}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

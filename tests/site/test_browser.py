@@ -1,111 +1,166 @@
-"""The pages in Chromium: no request leaves the folder, no message in the console."""
+"""The pages in Chromium: what a visitor does, on the way he does it."""
 
 from __future__ import annotations
 
-import shutil
+import csv
+import json
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 
+from tests.site.factories import (
+    HOSTILE,
+    REFERENCES,
+    StandInTask,
+    make_card,
+    make_outcomes,
+    make_result,
+    write_cases,
+)
+from uipbench.outcome import Failed
+from uipbench.site import build_site
+from uipbench.site.rows import Selection, View, compute_board
+from uipbench.site.tables import all_tables
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
+    from uipbench.site.records import Records
 
+    Open = Callable[..., Page]
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no 'chromium' on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, site: Path) -> Iterator[Callable[..., Page]]:
-    """Opens a page of the site; fails on messages in the console and on foreign requests."""
-    troubles: list[str] = []
-    contexts = []
-
-    def watch(url: str) -> None:
-        if not url.startswith((site.resolve().as_uri(), "data:")):
-            troubles.append(f"request of {url}")
-
-    def start(path: str = "index.html", *, width: int = 1200, dark: bool = False) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: watch(request.url))
-        page.goto(f"{site.resolve().as_uri()}/{path}")
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert troubles == []
+FIRST_PAGE_BYTES = 1_500_000
+PAGES = (
+    "index.html",
+    "compare.html",
+    "cost.html",
+    "robustness.html",
+    "findings.html",
+    "tasks/first.html",
+    "cases/first/case_0.html",
+    "models/synthetic-0.html",
+)
 
 
 def models(page: Page) -> list[str]:
-    rows = page.locator("[data-protocol]:visible tbody th a").all_inner_texts()
-    return [row.strip() for row in rows]
+    return [row.strip() for row in page.locator("#board tbody th a").all_inner_texts()]
 
 
-def test_sorting_is_in_the_url(open_page) -> None:
-    page = open_page()
-    assert models(page) == ["GOOD", "SOFT", "SWIFT", "MINE"]
-    button = page.get_by_role("button", name="Coverage").first
-    button.click()
-    assert page.url.endswith("?sort=-coverage")
+def column(page: Page, key: str) -> list[str]:
+    """First line of every cell of a column of the board."""
+    index = page.locator(f"#board th[data-key='{key}']").evaluate("head => head.cellIndex + 1")
+    cells = page.locator(f"#board tbody tr > :nth-child({index})").all_inner_texts()
+    return [cell.strip().split()[0] for cell in cells]
+
+
+def query(page: Page) -> str:
+    return unquote(page.url.partition("?")[2])
+
+
+def test_sorting_is_in_the_url_and_works_with_the_keyboard(open_page: Open, site: Path) -> None:
+    page = open_page(site)
     assert models(page) == ["GOOD", "SWIFT", "SOFT", "MINE"]
-    button.click()
-    assert page.url.endswith("?sort=coverage")
-    assert models(page) == ["SOFT", "GOOD", "SWIFT", "MINE"]
-    heading = page.locator("th[data-key=coverage]").first
-    assert heading.get_attribute("aria-sort") == "ascending"
-    page.reload()
-    assert models(page) == ["SOFT", "GOOD", "SWIFT", "MINE"]
-
-
-def test_protocol_switch_is_in_the_url(open_page) -> None:
-    page = open_page()
-    page.get_by_role("radio", name="Fixed").check()
-    assert page.url.endswith("?protocol=fixed")
-    assert models(page)[-1] == "GOOD"
-    page.reload()
-    assert models(page)[-1] == "GOOD"
-
-
-def test_sorting_with_the_keyboard(open_page) -> None:
-    page = open_page()
-    page.get_by_role("button", name="MAE").first.focus()
+    assert page.locator("#board tr.own-row").inner_text().split()[1:3] == ["MINE", "own"]
+    page.get_by_role("button", name="Mean signed error").click()
+    assert query(page) == "sort=mean_signed_error"
+    assert models(page) == ["SOFT", "SWIFT", "GOOD", "MINE"]
+    page.get_by_role("button", name="Mean signed error").focus()
     page.keyboard.press("Enter")
-    assert page.url.endswith("?sort=mae")
+    assert query(page) == "sort=-mean_signed_error"
+    heading = page.locator("th[data-key=mean_signed_error]")
+    assert heading.get_attribute("aria-sort") == "descending"
+    page.reload()
+    assert models(page)[-1] == "MINE"
+    page.get_by_role("radio", name="Fixed").check()
+    assert query(page) == "sort=-mean_signed_error&protocol=fixed"
 
 
-def test_from_the_board_to_a_case(open_page, site: Path) -> None:
-    page = open_page()
-    page.get_by_role("link", name="Every case and the parity plot").click()
-    page.locator("#parity-plot .point").first.wait_for()
-    page.get_by_role("link", name="al_111").first.click()
-    assert page.url == f"{site.resolve().as_uri()}/cases/surface_energy/al_111.html"
-    assert page.locator("h1").inner_text() == "al_111"
+def test_filters_recompute_the_board_and_live_in_the_url(
+    open_page: Open, large_site: Path, made_up: Records
+) -> None:
+    page = open_page(large_site)
+    page.locator("summary", has_text="Cases").click()
+    page.get_by_role("checkbox", name="Li", exact=True).check()
+    page.get_by_role("checkbox", name="one of the elements is enough").check()
+    page.get_by_role("checkbox", name="O", exact=True).check()
+    assert query(page) == "elements=Li,O&any=1"
+    chosen = Selection(elements=frozenset({"Li", "O"}), any_element=True)
+    board = compute_board(all_tables(made_up), View(selection=chosen))
+    expected = [f"{board.rows[i].skill:.3f}" for i in board.order]
+    assert column(page, "skill") == expected
+    page.keyboard.press("Escape")
+    page.reload()
+    assert column(page, "skill") == expected
+    assert f"{board.rows[0].n_cases} cases in {board.n_materials} materials" in (
+        page.locator("#board-summary").inner_text()
+    )
+    page.get_by_role("button", name="Clear filters").click()
+    assert query(page) == ""
+    page.locator("summary", has_text="Models").click()
+    page.get_by_role("checkbox", name="Apache-2.0").check()
+    assert models(page) == ["SYNTHETIC-1", "SYNTHETIC-3"]
+    assert column(page, "rank")[0] != "1"
 
 
-def test_a_point_of_the_plot_opens_its_case(open_page) -> None:
-    page = open_page("tasks/surface_energy.html")
+def test_weights_columns_and_search(open_page: Open, large_site: Path, made_up: Records) -> None:
+    page = open_page(large_site, "index.html?weights=first:0")
+    board = compute_board(all_tables(made_up), View(weights={"first": 0.0}))
+    assert column(page, "skill") == [f"{board.rows[i].skill:.3f}" for i in board.order[:4]] + ["–"]
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_role("checkbox", name="Licence").uncheck()
+    assert page.locator("#board th[data-key=licence]").count() == 0
+    assert "hide=licence" in query(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Second task").check()
+    assert page.locator("#board th[data-key=mae]").inner_text().endswith("eV")
+    page.get_by_role("searchbox").fill("case 11")
+    page.get_by_role("link", name="Case 11").first.wait_for()
+    assert len(models(page)) == 5
+    page.get_by_role("searchbox").fill("synthetic-2")
+    page.wait_for_url("**q=synthetic-2*")
+    assert models(page) == ["SYNTHETIC-2"]
+
+
+def test_what_is_on_the_screen_can_be_downloaded(open_page: Open, large_site: Path) -> None:
+    page = open_page(large_site, "index.html?sort=-mae&task=first&licences=MIT")
+    page.locator("summary", has_text="Download").click()
+    texts = {}
+    for name in ("CSV", "JSON", "LaTeX", "BibTeX"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=name, exact=True).click()
+        texts[name] = waiting.value.path().read_text()
+    rows = list(csv.DictReader(texts["CSV"].splitlines()))
+    assert [row["Model"] for row in rows] == models(page)
+    assert [f"{float(row['MAE / J/m²']):.3f}" for row in rows] == column(page, "mae")
+    data = json.loads(texts["JSON"])
+    assert data["view"]["task"] == "first"
+    assert [row["title"] for row in data["rows"]] == models(page)
+    assert texts["LaTeX"].count(r"\\") == len(rows) + 1
+    assert r"95\,\%" in texts["LaTeX"]
+    assert texts["BibTeX"].count("@misc{") == 2 + len(rows)
+
+
+def test_the_board_is_the_same_without_scripts(browser: Browser, large_site: Path) -> None:
+    """The static table holds the numbers that the script computes."""
+    tables = []
+    for enabled in (True, False):
+        context = browser.new_context(java_script_enabled=enabled)
+        page = context.new_page()
+        page.goto((large_site / "index.html").resolve().as_uri())
+        rows = page.locator("#board tr").all_inner_texts()
+        tables.append([re.sub(r"[\s↕↑↓]+", " ", row).strip() for row in rows])
+        context.close()
+    assert tables[0] == tables[1]
+
+
+def test_from_a_point_to_the_structure(open_page: Open, site: Path) -> None:
+    page = open_page(site, "tasks/surface_energy.html")
     point = page.locator("#parity-plot .scatterlayer .trace .point").last
     point.wait_for()
     box = point.bounding_box()
@@ -115,50 +170,100 @@ def test_a_point_of_the_plot_opens_its_case(open_page) -> None:
     page.mouse.down()
     page.mouse.up()
     page.wait_for_url("**/cases/surface_energy/*.html")
+    view = page.locator("#structure-view")
+    view.scroll_into_view_if_needed()
+    page.locator("#structure-view canvas").first.wait_for()
+    kinds = view.evaluate("plot => plot.data.map(trace => trace.type)")
+    assert kinds == ["mesh3d", "scatter3d"]
 
 
-def test_models_can_be_hidden_in_the_plot(open_page) -> None:
-    page = open_page("tasks/surface_energy.html")
+def test_plots_hide_models_and_become_images(open_page: Open, site: Path) -> None:
+    page = open_page(site, "tasks/surface_energy.html")
     points = page.locator("#error-plot .point")
     points.first.wait_for()
     before = points.count()
     page.get_by_role("checkbox", name="SOFT").uncheck()
     assert points.count() == before - 3
+    for title, start in (
+        ("Download plot as a PNG", b"\x89PNG"),
+        ("Download plot as an SVG", b"<svg"),
+    ):
+        page.locator("#error-plot").hover()
+        with page.expect_download() as waiting:
+            page.locator(f"#error-plot [data-title='{title}']").click()
+        assert waiting.value.path().read_bytes().startswith(start)
 
 
-PAGES = (
-    "index.html",
-    "tasks/surface_energy.html",
-    "cases/surface_energy/al_111.html",
-    "models/soft.html",
-)
+def test_pages_do_not_scroll_sideways_on_a_phone(open_page: Open, large_site: Path) -> None:
+    page = open_page(large_site, width=360)
+    for path in PAGES:
+        page.goto(f"{large_site.resolve().as_uri()}/{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("width", [360, 1024])
-def test_pages_do_not_scroll_sideways(open_page, path: str, width: int) -> None:
-    page = open_page(path, width=width)
-    page.wait_for_load_state("load")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_dark_follows_the_system_and_the_choice(open_page) -> None:
-    def paper(page: Page) -> str:
-        return page.evaluate("getComputedStyle(document.body).backgroundColor")
-
-    light, dark = open_page(), open_page(dark=True)
-    assert paper(light) != paper(dark)
+def test_dark_follows_the_system_and_the_choice(open_page: Open, site: Path) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light, dark = open_page(site), open_page(site, scheme="dark")
+    assert light.evaluate(paper) != dark.evaluate(paper)
     light.get_by_role("button", name="Use dark colours").click()
-    assert paper(light) == paper(dark)
+    assert light.evaluate(paper) == dark.evaluate(paper)
     light.reload()
-    assert paper(light) == paper(dark)
+    assert light.evaluate(paper) == dark.evaluate(paper)
 
 
-def test_the_board_is_readable_without_scripts(browser: Browser, site: Path) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto((site / "index.html").resolve().as_uri())
-    assert models(page) == ["GOOD", "SOFT", "SWIFT", "MINE"]
-    page.get_by_role("radio", name="Fixed").check()
-    assert models(page)[-1] == "GOOD"
-    context.close()
+def test_the_first_page_is_light(open_page: Open, large_site: Path) -> None:
+    page = open_page(large_site)
+    page.wait_for_load_state("load")
+    files = {
+        url.split("?")[0].removeprefix(large_site.resolve().as_uri()) for url in page.requested
+    }
+    assert not [name for name in files if "plotly" in name]
+    size = sum((large_site / name.lstrip("/")).stat().st_size for name in files)
+    assert size < FIRST_PAGE_BYTES
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible(open_page: Open, site: Path, large_site: Path, scheme: str) -> None:
+    """axe finds no violation of WCAG 2.2 A and AA and of its best practices."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(large_site, scheme=scheme)
+    # Plotly draws inside role="img", whose content does not matter here; drawing takes a minute.
+    page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
+    page.locator("summary", has_text="Cases").click()
+    found = violations(Axe(), page)
+    page = open_page(site, scheme=scheme)
+    page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
+    others = ("compare", "cost", "robustness", "findings", "tasks/surface_energy")
+    heaviest = ("cases/surface_energy/al_111", "models/soft")
+    for path in (*others, *heaviest) if scheme == "light" else heaviest:
+        page.goto(f"{site.resolve().as_uri()}/{path}.html")
+        found += violations(Axe(), page)
+    assert found == []
+
+
+def violations(axe: Axe, page: Page) -> list[tuple[str, str, str]]:
+    """Page, rule and first element of every violation."""
+    response = axe.run(page, options={"preload": False}).response
+    return [(page.url, v["id"], v["nodes"][0]["html"][:200]) for v in response["violations"]]
+
+
+def test_hostile_names_do_nothing(open_page: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "cases"
+    write_cases(folder, REFERENCES, title=HOSTILE)
+    task = StandInTask(folder)
+    long = (HOSTILE * 300)[:2000]
+    texts = ("title", "family", "checkpoint", "licence", "training_data", "xc", "citation")
+    outcomes = {"relaxed": make_outcomes(1.1) | {"al_111": Failed(kind="x", message=long)}}
+    cards = [make_card(n, **dict.fromkeys(texts, long), url="javascript:alert(1)") for n in "ab"]
+    results = [make_result(task, card, outcomes) for card in cards]
+    site = build_site(tmp_path / "out", results=results, tasks=[task]).parent
+    page = open_page(site)
+    page.on("dialog", lambda dialog: pytest.fail(f"dialog: {dialog.message}"))
+    paths = ("index.html", "models/a.html", "compare.html", "tasks/surface_energy.html")
+    for path in paths:
+        page.goto(f"{site.resolve().as_uri()}/{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1200, path
+    page.locator("#parity-plot .point").first.wait_for()
+    page.locator("#parity-plot").scroll_into_view_if_needed()
+    assert page.locator("script:not([src]):not([type='application/json'])").count() == 0

@@ -9,12 +9,17 @@ from uipbench.casefiles import read_lock, read_verified
 from uipbench.outcome import PROTOCOLS
 from uipbench.site import export
 from uipbench.site.board import COLUMNS, board_tables
+from uipbench.site.boardpage import board_page
+from uipbench.site.browserdata import browser_script
 from uipbench.site.casepage import case_pages
 from uipbench.site.cells import failure_meanings
+from uipbench.site.extrapages import WITH_PLOTS, extra_pages
+from uipbench.site.feed import feed
 from uipbench.site.modelpage import model_page
 from uipbench.site.records import gather
 from uipbench.site.rendering import ASSETS, content_security_policy, environment
 from uipbench.site.strip import WIDTH
+from uipbench.site.tables import all_tables
 from uipbench.site.taskpage import task_page
 from uipbench.site.writer import SiteWriter, check_name
 
@@ -57,6 +62,7 @@ def build_site(
     records = gather(results, [task for task in tasks if task.cases()], own)
     pages = _Pages(SiteWriter(out), environment(), records)
     pages.write_board()
+    pages.write_extra()
     for task in records.tasks:
         pages.write_task(task)
     for entry in records.entries:
@@ -72,14 +78,17 @@ class _Pages:
         self._writer = writer
         self._env = env
         self._records = records
-        self._board = board_tables(records)
+        self._tables = all_tables(records)
+        self._board = board_tables(records, self._tables)
         self._version = version("uipbench")
+        self._extra = extra_pages(records, self._tables)
         env.globals.update(
             tasks=records.tasks,
             columns=COLUMNS,
             protocols=tuple(reversed(PROTOCOLS)),
             meanings=failure_meanings(),
             version=self._version,
+            site_pages=[(path, title) for path, title, _, _ in self._extra],
             strip_width=WIDTH,
         )
 
@@ -95,13 +104,23 @@ class _Pages:
 
     def write_board(self) -> None:
         """The board and its machine-readable copies."""
-        self.render("index.html", "index.html", board=self._board, records=self._records)
+        self.render("index.html", "index.html", **board_page(self._records, self._tables))
+        script = browser_script(self._records, self._tables, self._version)
+        self._writer.write("data/board-data.js", script)
         self._writer.write("data/board.json", export.board_json(self._board, self._version))
         self._writer.write("data/board.csv", export.board_csv(self._board))
+        for name in export.SCHEMAS:
+            self._writer.write(f"data/{name}.schema.json", export.schema_json(name))
+        self._writer.write("feed.xml", feed(self._records, self._version))
+
+    def write_extra(self) -> None:
+        """Pages over all models and tasks, those for which there is something to show."""
+        for path, _, template, context in self._extra:
+            self.render(path, template, plots=template in WITH_PLOTS, **context)
 
     def write_model(self, entry: Entry) -> None:
         """The page of a model."""
-        view = model_page(self._records, self._board, entry)
+        view = model_page(self._records, self._board, self._tables, entry)
         self.render(f"models/{check_name(entry.name)}.html", "model.html", view=view)
 
     def write_task(self, task: Task) -> None:
@@ -112,7 +131,7 @@ class _Pages:
         self._writer.write(f"data/{task.name}.json", data)
         for page in case_pages(self._records, task):
             stem = f"cases/{task.name}/{page.case.id}"
-            self.render(f"{stem}.html", "case.html", view=page)
+            self.render(f"{stem}.html", "case.html", plots=True, view=page)
         self._copy_cases(task)
 
     def _copy_cases(self, task: Task) -> None:

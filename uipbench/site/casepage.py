@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from uipbench.outcome import PROTOCOLS
 from uipbench.site.cells import Cell, CellMaker, cell_maker
+from uipbench.site.curves import case_figures, material_figure
 from uipbench.site.strip import Axis, make_axis
+from uipbench.site.text import clean, clip
+from uipbench.site.viewer import viewer_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +73,7 @@ class CasePage:
     case: Case
     tables: tuple[QuantityTable, ...]
     structures: tuple[StructureFacts, ...]
+    plot: dict[str, Any]
     previous: Case | None
     following: Case | None
 
@@ -85,6 +89,7 @@ def case_pages(records: Records, task: Task) -> list[CasePage]:
             case=case,
             tables=_tables(records, make, case),
             structures=_structures(case),
+            plot=_plot(records, task, case),
             previous=previous,
             following=following,
         )
@@ -92,9 +97,21 @@ def case_pages(records: Records, task: Task) -> list[CasePage]:
     ]
 
 
+def _plot(records: Records, task: Task, case: Case) -> dict[str, Any]:
+    """What the figures and the viewer of the page are drawn from."""
+    titles = [clean(clip(e.card.title or e.name, 40)) for e in records.entries]
+    return {
+        "models": [entry.name for entry in records.entries],
+        "titles": titles,
+        "figures": case_figures(records, task, case),
+        "material": material_figure(records, task, case),
+        "viewer": viewer_data(case),
+    }
+
+
 def _tables(records: Records, make: CellMaker, case: Case) -> tuple[QuantityTable, ...]:
     scored = make.task.quantity
-    names = [scored, *(name for name in case.references if name != scored)]
+    names = sorted(case.references, key=lambda name: name != scored)
     return tuple(_table(records, make, case, name) for name in names)
 
 

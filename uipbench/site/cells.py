@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from uipbench.errors import CaseError
-from uipbench.metrics import trivial_prediction
 from uipbench.outcome import Failed, Predicted
+from uipbench.site.tables import trivial_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,11 +65,8 @@ class ErrorScale:
 
 def error_scale(task: Task) -> ErrorScale:
     """The colour scale of a task."""
-    references = [case.reference(task.quantity) for case in task.cases()]
-    if not references:
-        return ErrorScale(())
-    median = trivial_prediction(references)
-    mean = sum(abs(r - median) for r in references) / len(references)
+    sizes = trivial_errors(task, [c for c in task.cases() if task.quantity in c.references])
+    mean = sum(sizes) / len(sizes) if sizes else 0.0
     return ErrorScale(tuple(mean * fraction for fraction in _LEVELS) if mean else ())
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from uipbench.outcome import PROTOCOLS
 from uipbench.site.cells import Cell, CellMaker, cell_maker
+from uipbench.site.chemistry import ElementCell, Strength, by_chemistry, periodic_table
 from uipbench.site.secondary import ForceRow, force_rows, secondary_by_protocol
 from uipbench.site.taskpage import Failure, failures
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from uipbench.secondary import SecondaryMetric
     from uipbench.site.board import BoardRow, BoardTable
     from uipbench.site.records import Entry, Records
+    from uipbench.site.tables import Tables
     from uipbench.task import Task
 
 
@@ -49,23 +51,48 @@ class TaskSection:
     secondary: dict[Protocol, list[SecondaryMetric]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPage:
-    """Everything the page of a model shows."""
+    """Everything the page of a model shows.
+
+    Attributes:
+        elements: Periodic table of skills in the relaxed protocol.
+        chemistry: Skill by class of material, best first.
+        related: Other models of the family.
+    """
 
     entry: Entry
     sections: tuple[TaskSection, ...]
     forces: tuple[ForceRow, ...]
+    elements: tuple[ElementCell, ...]
+    chemistry: tuple[Strength, ...]
+    related: tuple[Entry, ...]
 
 
-def model_page(records: Records, board: Sequence[BoardTable], entry: Entry) -> ModelPage:
+def model_page(
+    records: Records, board: Sequence[BoardTable], tables: Tables, entry: Entry
+) -> ModelPage:
     """The page of a model from all tables of the board."""
+    place = records.entries.index(entry)
     sections = (
         _section([table for table in board if table.task is task], entry)
         for task in records.tasks
         if task.name in entry.results
     )
-    return ModelPage(entry, tuple(sections), force_rows(records, entry))
+    return ModelPage(
+        entry=entry,
+        sections=tuple(sections),
+        forces=force_rows(records, entry),
+        elements=tuple(periodic_table(tables, place, "relaxed")),
+        chemistry=tuple(by_chemistry(tables, place, "relaxed")),
+        related=_related(records, entry),
+    )
+
+
+def _related(records: Records, entry: Entry) -> tuple[Entry, ...]:
+    """Other versions and members of the model's family."""
+    family = entry.card.family
+    return tuple(e for e in records.entries if family and e.card.family == family and e != entry)
 
 
 def _section(board: Sequence[BoardTable], entry: Entry) -> TaskSection:
@@ -88,6 +115,7 @@ def _errors(entry: Entry, make: CellMaker) -> list[ErrorRow]:
     rows = [
         ErrorRow(case, {p: make(entry, case, p) for p in reversed(PROTOCOLS)})
         for case in make.task.cases()
+        if make.task.quantity in case.references
     ]
     return sorted(rows, key=_largest_first)
 

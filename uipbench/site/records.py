@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from uipbench.outcome import Outcome, Protocol
-    from uipbench.results import CardRecord, CheckRecord, ResultFile
+    from uipbench.results import (
+        CardRecord,
+        CheckRecord,
+        FailedRecord,
+        PredictedRecord,
+        ResultFile,
+    )
     from uipbench.task import Task
 
 
@@ -31,6 +37,7 @@ class Entry:
     results: Mapping[str, ResultFile]
     _outcomes: Mapping[tuple[str, str], Mapping[str, Outcome]]
     _stale: Mapping[tuple[str, str], frozenset[str]]
+    _records: Mapping[tuple[str, str], Mapping[str, PredictedRecord | FailedRecord]]
 
     @property
     def name(self) -> str:
@@ -51,6 +58,10 @@ class Entry:
     def outcomes(self, task: str, protocol: Protocol) -> Mapping[str, Outcome]:
         """Outcome by case identifier; empty if the model was not run. Stale ones are left out."""
         return self._outcomes.get((task, protocol), {})
+
+    def records_of(self, task: str, case_id: str) -> Mapping[str, PredictedRecord | FailedRecord]:
+        """Records of a case by protocol, also stale ones."""
+        return self._records.get((task, case_id), {})
 
     def stale(self, task: str, protocol: Protocol) -> frozenset[str]:
         """Cases whose record was made with another version of the task or of the case."""
@@ -102,7 +113,11 @@ def _entry(
     split = [_split(result, tasks[task]) for task, result in ordered.items()]
     outcomes = {place: found for current, _ in split for place, found in current.items()}
     stale = {place: frozenset(ids) for _, old in split for place, ids in old.items()}
-    return Entry(first.model.card, marked, ordered, outcomes, stale)
+    records: dict[tuple[str, str], dict[str, PredictedRecord | FailedRecord]] = {}
+    for task, result in ordered.items():
+        for record in result.records:
+            records.setdefault((task, record.case_id), {})[record.protocol] = record.outcome
+    return Entry(first.model.card, marked, ordered, outcomes, stale, records)
 
 
 def _split(

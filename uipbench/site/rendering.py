@@ -35,6 +35,8 @@ def environment() -> Environment:
         text.clip,
         text.label,
         text.key_unit,
+        text.percent,
+        text.letter,
     )
     env.filters.update({function.__name__: function for function in filters})
     env.filters.update(embedded=embedded_json, doi=text.doi_url, web=text.web_url)
@@ -55,14 +57,14 @@ def embedded_json(value: object) -> Markup:
 
 
 def content_security_policy(*, plots: bool) -> str:
-    """Policy of a page: its own files only; Plotly needs to write style rules."""
+    """Policy of a page: its own files only; Plotly writes style rules and makes images."""
     style = "'self' 'unsafe-inline'" if plots else "'self'"
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             f"style-src {style}",
-            "img-src 'self' data:",
+            "img-src 'self' data: blob:" if plots else "img-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
         )

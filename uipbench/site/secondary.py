@@ -70,7 +70,7 @@ def secondary_tables(board: Sequence[BoardTable]) -> tuple[SecondaryTable, ...]:
 
 
 def _table(board: BoardTable) -> SecondaryTable:
-    ran = [row.entry for row in board.rows if row.standing.scope != "none"]
+    ran = [row.entry for row in board.rows if row.row.ran]
     rows = tuple(SecondaryRow(entry, _by_name(board, entry)) for entry in ran)
     columns = {name: metric for row in rows for name, metric in row.metrics.items()}
     return SecondaryTable(board.protocol, tuple(columns.values()), rows)

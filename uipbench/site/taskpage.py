@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from uipbench.metrics import trivial_prediction
 from uipbench.outcome import PROTOCOLS
 from uipbench.site import text
 from uipbench.site.cells import Cell, CellMaker, ErrorScale, cell_maker
 from uipbench.site.secondary import SecondaryTable, secondary_tables
+from uipbench.site.tables import scored_cases, trivial_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from uipbench.case import Case
+    from uipbench.casefiles import Quantity
     from uipbench.outcome import Protocol
     from uipbench.site.board import BoardTable
     from uipbench.site.records import Entry, Records
     from uipbench.task import Task
+
+
+MOST_MODELS = 30
+"""Models in a table or plot of all cases; more cannot be told apart there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +39,16 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseTable:
-    """All cases of a task in one protocol; ``columns`` are the models in the board's order."""
+    """All cases of a task in one protocol.
+
+    Attributes:
+        columns: The best ``MOST_MODELS`` models, best first.
+        n_left_out: Models that were run and are not among them.
+    """
 
     protocol: Protocol
     columns: tuple[Entry, ...]
+    n_left_out: int
     rows: tuple[CaseRow, ...]
 
 
@@ -58,6 +72,7 @@ class TaskPage:
     failures: tuple[Failure, ...]
     scale: ErrorScale
     theory: dict[str, str]
+    data_card: dict[str, str]
     plot: dict[str, Any]
     secondary: tuple[SecondaryTable, ...]
 
@@ -74,6 +89,7 @@ def task_page(records: Records, board: Sequence[BoardTable]) -> TaskPage:
         failures=tuple(f for entry in records.entries for f in failures(entry, make)),
         scale=make.scale,
         theory=theory_summary(task),
+        data_card=data_card(task, board[0]),
         plot=_parity_data(task, tables),
         secondary=secondary_tables(board),
     )
@@ -91,13 +107,50 @@ def failures(entry: Entry, make: CellMaker) -> list[Failure]:
 
 def _case_table(board: BoardTable, make: CellMaker) -> CaseTable:
     task, protocol = board.task, board.protocol
-    columns = tuple(row.entry for row in board.rows if row.standing.scope != "none")
+    ran = [row.entry for row in board.rows if row.row.ran]
+    columns = tuple(ran[:MOST_MODELS])
     rows = tuple(
         CaseRow(case, tuple(make(entry, case, protocol) for entry in columns))
-        for case in task.cases()
-        if protocol in case.protocols
+        for case in scored_cases(task, protocol)
     )
-    return CaseTable(protocol, columns, rows)
+    return CaseTable(protocol, columns, len(ran) - len(columns), rows)
+
+
+def data_card(task: Task, board: BoardTable) -> dict[str, str]:
+    """What the references of a task are, and how good: counts, uncertainty, published values."""
+    cases = [case for case in task.cases() if task.quantity in case.references]
+    references = [case.references[task.quantity] for case in cases]
+    stated = [r.uncertainty for r in references if r.uncertainty is not None]
+    quick = sum(case.tier == "quick" for case in cases)
+    unit = text.unit(task.unit)
+    card = {
+        "Cases": f"{len(cases)} in {len({c.material for c in cases})} materials, {quick} of them "
+        "in the quick tier",
+        "Guess": f"the median reference, {text.number(_median(references))} {unit}: "
+        f"skill 0, a mean error of {text.number(_mean(trivial_errors(task, cases)))} {unit}",
+        "Uncertainty": f"{text.number(_mean(stated))} {unit} on average: a model as wrong as that "
+        f"has skill {text.number(board.board.overall_limit, 2)}",
+    }
+    gaps = [
+        abs(p.value - case.reference(task.quantity))
+        for case in cases
+        for p in case.published
+        if p.quantity == task.quantity and p.unit == case.references[task.quantity].unit
+    ]
+    if gaps:
+        card["Published values"] = (
+            f"{len(gaps)}, {text.number(_mean(gaps))} {unit} from ours on average, "
+            f"{text.number(max(gaps))} at most"
+        )
+    return card
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _median(references: Sequence[Quantity]) -> float:
+    return trivial_prediction([r.value for r in references]) if references else math.nan
 
 
 def theory_summary(task: Task) -> dict[str, str]:
@@ -117,7 +170,11 @@ def theory_summary(task: Task) -> dict[str, str]:
 
 def _parity_data(task: Task, tables: tuple[CaseTable, ...]) -> dict[str, Any]:
     """What the parity plot needs; texts are escaped because Plotly reads them as markup."""
-    band = sorted(_band_point(case, task.quantity) for case in task.cases())
+    band = sorted(
+        _band_point(case, task.quantity)
+        for case in task.cases()
+        if task.quantity in case.references
+    )
     return {
         "quantity": text.words(task.quantity),
         "unit": text.unit(task.unit),

@@ -98,6 +98,22 @@ def doi_url(doi: str) -> str:
     return f"https://doi.org/{quote(doi, safe='/()._-;:')}" if _DOI.fullmatch(doi) else ""
 
 
+def find_doi(citation: str) -> str:
+    """The first DOI in a text, or nothing."""
+    found = _DOI.search(citation)
+    return found[0].rstrip(".,;)") if found else ""
+
+
+def percent(share: float) -> str:
+    """A share as whole percent."""
+    return MISSING if math.isnan(share) else f"{number(100 * share, 0)} %"
+
+
+def letter(group: int | None) -> str:
+    """Letter of a tie group."""
+    return chr(64 + min(group, 26)) if group else MISSING
+
+
 def web_url(url: str) -> str:
     """The address if it is one of the web, otherwise nothing."""
     try:

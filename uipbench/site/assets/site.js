@@ -1,4 +1,4 @@
-// Theme, protocol switch and sorting; the last two live in the URL. Pages work without it.
+// Theme, protocol switch, the state in the URL, and sorting. Pages work without it.
 (function () {
   "use strict";
   const root = document.documentElement;
@@ -7,13 +7,15 @@
   function remember(key, value) {
     if (value) state.set(key, value);
     else state.delete(key);
-    const query = state.toString();
+    const query = state.toString().replace(/%2C/g, ",").replace(/%3A/g, ":");
     try {
       window.history.replaceState(null, "", `${window.location.pathname}${query && `?${query}`}${window.location.hash}`);
     } catch (error) {
       // Some browsers keep file:// addresses as they are; the page itself is right.
     }
   }
+
+  window.uipbench = Object.assign(window.uipbench || {}, { url: { get: (key) => state.get(key) || "", set: remember } });
 
   // ---- theme -------------------------------------------------------------------------------
   const toggle = document.querySelector("[data-theme-toggle]");
@@ -45,15 +47,11 @@
   // ---- protocol ----------------------------------------------------------------------------
   const radios = Array.from(document.querySelectorAll("input[name=protocol]"));
 
-  function protocolChanged() {
-    document.dispatchEvent(new CustomEvent("uipbench:protocol"));
-  }
-
   radios.forEach((radio, index) => {
     radio.checked = state.has("protocol") ? radio.value === state.get("protocol") : index === 0;
     radio.addEventListener("change", () => {
       remember("protocol", index === 0 ? "" : radio.value);
-      protocolChanged();
+      document.dispatchEvent(new CustomEvent("uipbench:protocol"));
     });
   });
   if (radios.length && !radios.some((radio) => radio.checked)) radios[0].checked = true;
@@ -68,33 +66,41 @@
     return text.trim() === "" || Number.isNaN(value) ? text.toLowerCase() : value;
   }
 
-  function compare(a, b) {
-    if (typeof a === "number" && typeof b === "number") return a - b;
-    return String(a).localeCompare(String(b), "en", { numeric: true });
+  // Rows without a value stay last in both directions; equal ones keep their order.
+  function compareKeys(a, b, direction) {
+    if (a === null || b === null) return (a === null) - (b === null);
+    const sign = direction === "descending" ? -1 : 1;
+    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+    return sign * String(a).localeCompare(String(b), "en", { numeric: true });
   }
 
-  // Rows without a value stay last in both directions; equal ones keep their order.
+  function markSorted(heads, column, direction) {
+    heads.forEach((head) => head.removeAttribute("aria-sort"));
+    if (column >= 0) heads[column].setAttribute("aria-sort", direction);
+  }
+
   function sortTable(table, key, direction) {
     const heads = Array.from(table.tHead.rows[0].cells);
     const column = heads.findIndex((head) => head.dataset.key === key);
     if (column < 0) return;
-    const sign = direction === "descending" ? -1 : 1;
     const body = table.tBodies[0];
     const rows = Array.from(body.rows, (row, index) => ({ row, index, key: cellKey(row, column) }));
-    rows.sort((a, b) => {
-      if (a.key === null || b.key === null) return (a.key === null) - (b.key === null) || a.index - b.index;
-      return sign * compare(a.key, b.key) || a.index - b.index;
-    });
+    rows.sort((a, b) => compareKeys(a.key, b.key, direction) || a.index - b.index);
     body.append(...rows.map((entry) => entry.row));
-    heads.forEach((head) => head.removeAttribute("aria-sort"));
-    heads[column].setAttribute("aria-sort", direction);
+    markSorted(heads, column, direction);
   }
 
   function sortAll(key, direction) {
     tables.forEach((table) => sortTable(table, key, direction));
   }
 
-  function makeButton(head) {
+  // The direction after a click: the column's own first, then the other one.
+  function nextDirection(head) {
+    const { first } = head.dataset;
+    return head.getAttribute("aria-sort") === first ? (first === "ascending" ? "descending" : "ascending") : first;
+  }
+
+  function makeButton(head, sort) {
     const label = head.querySelector(".label");
     const button = document.createElement("button");
     button.type = "button";
@@ -102,17 +108,21 @@
     button.append(...label.childNodes);
     label.replaceWith(button);
     button.addEventListener("click", () => {
-      const { key, first } = head.dataset;
-      const other = first === "ascending" ? "descending" : "ascending";
-      const direction = head.getAttribute("aria-sort") === first ? other : first;
-      sortAll(key, direction);
+      const { key } = head.dataset;
+      const direction = nextDirection(head);
       remember("sort", direction === "descending" ? `-${key}` : key);
+      sort(key, direction);
     });
   }
 
+  function wantedSort() {
+    const wanted = state.get("sort") || "";
+    return { key: wanted.replace(/^-/, ""), direction: wanted.startsWith("-") ? "descending" : "ascending" };
+  }
+
+  Object.assign(window.uipbench, { compareKeys, makeButton, markSorted, wantedSort });
   tables.forEach((table) => {
-    table.querySelectorAll("th[data-key]").forEach(makeButton);
+    table.querySelectorAll("th[data-key]").forEach((head) => makeButton(head, sortAll));
   });
-  const wanted = state.get("sort");
-  if (wanted) sortAll(wanted.replace(/^-/, ""), wanted.startsWith("-") ? "descending" : "ascending");
+  if (state.get("sort")) sortAll(wantedSort().key, wantedSort().direction);
 })();

@@ -1,0 +1,169 @@
+"""Curves, periodic table, cost, robustness and findings: numbers by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from ase.data import chemical_symbols
+
+from tests.factories import make_case, structure
+from tests.site.factories import REFERENCES, StandInTask, make_card, make_result, write_cases
+from uipbench.outcome import Predicted
+from uipbench.site.chemistry import by_chemistry, periodic_table, place
+from uipbench.site.costpage import cost_rows
+from uipbench.site.curves import case_figures, curves_of, material_figure, structure_curve
+from uipbench.site.findings import findings
+from uipbench.site.records import gather
+from uipbench.site.robustness import robustness
+from uipbench.site.tables import all_tables
+from uipbench.site.viewer import viewer_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from uipbench.site.records import Records
+
+PLACES = {"H": (1, 1), "He": (1, 18), "Li": (2, 1), "B": (2, 13), "Ne": (2, 18), "Al": (3, 13)}
+PLACES |= {"Sc": (4, 3), "Br": (4, 17), "Ag": (5, 11), "Cs": (6, 1), "La": (9, 3), "Yb": (9, 16)}
+PLACES |= {"Lu": (6, 3), "Hf": (6, 4), "Au": (6, 11), "Og": (7, 18), "Th": (10, 4)}
+
+
+@pytest.mark.parametrize("symbol", PLACES)
+def test_places_in_the_periodic_table(symbol: str) -> None:
+    assert place(chemical_symbols.index(symbol)) == PLACES[symbol]
+
+
+def test_every_element_has_a_place_of_its_own() -> None:
+    assert len({place(number) for number in range(1, 119)}) == 118
+
+
+def test_lines_and_steps_are_read_from_details() -> None:
+    line, steps = curves_of(
+        {
+            "image_1_ev": 0.4,
+            "image_0_ev": 0.0,
+            "image_0_coordinate": 0.0,
+            "image_1_coordinate": 0.5,
+            "initial_steps": 3.0,
+            "voltage_x0.5_to_x1_v": 3.0,
+            "voltage_x0_to_x0.5_v": 4.0,
+            "area_a2": 8.0,
+        }
+    )
+    assert (line.x, line.y, line.y_title) == ((0.0, 0.5), (0.0, 0.4), "Energy, eV")
+    assert (steps.x, steps.y) == ((0.0, 0.5, 0.5, 1.0), (4.0, 4.0, 3.0, 3.0))
+    assert (steps.steps, steps.y_title) == (True, "Voltage, V")
+
+
+def test_energies_of_structures_are_the_curve_of_dft() -> None:
+    case = make_case()
+    path = {
+        f"image_{k}": structure(case.atoms("slab"), energy) for k, energy in enumerate((-3, -1))
+    }
+    details = {"image_0_coordinate": 0.0, "image_1_coordinate": 1.0, "image_0_ev": 0.0}
+    details["image_1_ev"] = 1.5
+    (curve,) = curves_of(structure_curve(replace(case, structures=path), details))
+    assert (curve.x, curve.y) == ((0.0, 1.0), (0.0, 2.0))
+    assert structure_curve(case, details) == {}
+
+
+def test_numbers_that_are_no_curve_make_none() -> None:
+    assert curves_of({"bulk_steps": 3.0, "slab_2_area_a2": 1.0, "x_0_ev": 1.0}) == []
+
+
+class WithCurve(StandInTask):
+    def reference_details(self, _case) -> dict[str, float]:
+        start = {"image_0_ev": 0.0, "image_0_coordinate": 0.0}
+        return start | {"image_1_ev": 0.5, "image_1_coordinate": 1.0}
+
+
+def outcome(value: float, seconds: float = 1.0, **details: float) -> Predicted:
+    return Predicted(
+        values={"surface_energy": value},
+        force_statistics={},
+        details=details,
+        seconds=seconds,
+        evaluations=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Records:
+    folder = tmp_path_factory.mktemp("small") / "cases"
+    write_cases(folder, REFERENCES | {"al_100": 0.9, "na_100": 0.2})
+    task = WithCurve(folder)
+    details = {"image_0_ev": 0.0, "image_0_coordinate": 0.0, "image_1_ev": 0.4}
+    details["image_1_coordinate"] = 1.0
+    results = []
+    for name, factor, seconds in (("exact", 1.0, 5.0), ("low", 0.8, 1.0), ("slow", 0.8, 9.0)):
+        outcomes = {
+            case.id: outcome(factor * case.reference("surface_energy"), seconds, **details)
+            for case in task.cases()
+        }
+        results.append(make_result(task, make_card(name), {"relaxed": outcomes, "fixed": outcomes}))
+    return gather(results, [task], frozenset())
+
+
+def test_a_figure_has_dft_and_every_model(small: Records) -> None:
+    task = small.tasks[0]
+    (figure,) = case_figures(small, task, task.cases()[0])
+    assert figure["series"][0]["name"] == "DFT"
+    assert len(figure["series"]) == 1 + 2 * 3
+    assert figure["series"][0]["y"] == (0.0, 0.5)
+
+
+def test_cases_of_a_material_are_in_the_order_of_dft(small: Records) -> None:
+    task = small.tasks[0]
+    al = next(case for case in task.cases() if case.id == "al_111")
+    figure = material_figure(small, task, al)
+    assert figure is not None
+    assert figure["cases"] == ["al_111", "al_100"]
+    assert figure["series"][0]["y"] == [0.8, 0.9]
+    lone = next(case for case in task.cases() if case.id == "mgo_100")
+    assert material_figure(small, task, lone) is None
+
+
+def test_small_cells_are_repeated_in_the_plane(small: Records) -> None:
+    shown = viewer_data(small.tasks[0].cases()[0])
+    assert shown["structures"][0]["repeats"] == [4, 4, 1]
+    assert shown["elements"]["Al"]["radius"] == pytest.approx(1.21)
+
+
+def test_skill_by_element(small: Records) -> None:
+    tables = all_tables(small)
+    known = [cell for cell in periodic_table(tables, 0, "relaxed") if cell.strength]
+    assert [(cell.symbol, cell.strength.skill) for cell in known if cell.strength] == [("Al", 1.0)]
+    assert by_chemistry(tables, 0, "relaxed")[0].n_cases == 6
+
+
+def test_the_front_of_accuracy_and_cost(small: Records) -> None:
+    rows = cost_rows(small, all_tables(small))
+    assert {row.entry.name: row.leading for row in rows} == {
+        "low": True,
+        "exact": True,
+        "slow": False,
+    }
+
+
+def test_robustness(small: Records) -> None:
+    view = robustness(small, all_tables(small))
+    assert view is not None
+    assert [entry.name for entry in view.entries] == ["exact", "low", "slow"]
+    assert list(view.ranks) == [1, 2, 2]
+    assert view.pairs is not None
+    assert np.array_equal(view.pairs, [[0, 1, 1], [-1, 0, 0], [-1, 0, 0]])
+    assert view.weights is None
+    assert view.protocols == pytest.approx(1)
+
+
+def test_findings_say_only_what_the_records_say(small: Records, tmp_path: Path) -> None:
+    (surfaces,) = findings(small, all_tables(small))
+    agrees = {e.entry.name: e.agrees for e in surfaces.evidence}
+    assert agrees == {"exact": None, "low": True, "slow": True}
+    assert surfaces.verdict.startswith("2 of 3 models agree")
+    write_cases(tmp_path / "cases", REFERENCES)
+    nothing = gather([], [StandInTask(tmp_path / "cases")], frozenset())
+    assert findings(nothing, all_tables(nothing)) == []

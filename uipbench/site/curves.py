@@ -1,0 +1,201 @@
+"""Curves of a case, DFT and all models in one figure, read from the details of the records.
+
+Two spellings of details make a curve, so that a task gets its figure without code here:
+
+``<name>_<k>_<x>`` and ``<name>_<k>_<y>``, k = 0, 1, …
+    Points of a line, such as ``image_3_coordinate`` and ``image_3_ev``. The first of the two that
+    is called ``coordinate``, ``distance_a`` or ``content`` is x.
+``<name>_x<a>_to_x<b>_<unit>``
+    A step of a profile that is constant between the contents a and b, such as
+    ``voltage_x0_to_x0.5_v``.
+
+DFT's own curve comes from energies of structures whose roles are ``<name>_<k>``, where y is ``ev``:
+counted from the first one, at the x that a record of the ``fixed`` protocol has. Otherwise it comes
+from the case's details, and from ``reference_details(case)`` of the task
+where it has that method: the details that a prediction with DFT's energies would have.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from uipbench.outcome import PROTOCOLS, Predicted
+from uipbench.site import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from uipbench.case import Case
+    from uipbench.site.records import Records
+    from uipbench.task import Task
+
+_POINT = re.compile(r"(?P<name>[a-z_]+?)_(?P<k>\d+)_(?P<what>[a-z][a-z0-9_]*)")
+_STEP = re.compile(r"(?P<name>[a-z_]+?)_x(?P<a>[\d.]+)_to_x(?P<b>[\d.]+)_(?P<unit>[a-z0-9_]+)")
+_ABSCISSAE = {
+    "coordinate": "Path coordinate",
+    "distance_a": "Distance, Å",
+    "content": "Content",
+}
+_LEAST_POINTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a figure.
+
+    Attributes:
+        name: What the curve is of, such as ``image`` or ``voltage``.
+        steps: Whether y is constant between neighbouring x.
+        x_title: Title of the abscissa.
+        y_title: Title of the ordinate.
+        x: Rising values.
+        y: As many values.
+    """
+
+    name: str
+    steps: bool
+    x_title: str
+    y_title: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+def curves_of(details: Mapping[str, float]) -> list[Curve]:
+    """All curves that details spell out."""
+    return [*_lines(details), *_profiles(details)]
+
+
+def _lines(details: Mapping[str, float]) -> Iterable[Curve]:
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for key, value in details.items():
+        match = _POINT.fullmatch(key)
+        if match:
+            points = found.setdefault(match["name"], {})
+            points.setdefault(int(match["k"]), {})[match["what"]] = value
+    for name, points in found.items():
+        kinds = {what for point in points.values() for what in point}
+        x = next((what for what in _ABSCISSAE if what in kinds), None)
+        y = sorted(kinds - {x})
+        if x is None or not y or len(points) < _LEAST_POINTS:
+            continue
+        pairs = sorted((p[x], p[y[0]]) for p in points.values() if x in p and y[0] in p)
+        yield Curve(name, False, _ABSCISSAE[x], _unit_title("Energy", f"_{y[0]}"), *_columns(pairs))
+
+
+def _profiles(details: Mapping[str, float]) -> Iterable[Curve]:
+    found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+    for key, value in details.items():
+        match = _STEP.fullmatch(key)
+        if match:
+            step = (float(match["a"]), float(match["b"]), value)
+            found.setdefault((match["name"], match["unit"]), []).append(step)
+    for (name, unit), steps in found.items():
+        title = _unit_title(text.words(name).capitalize(), f"_{unit}")
+        x, y = _columns([(end, v) for a, b, v in sorted(steps) for end in (a, b)])
+        yield Curve(name, True, "Ions per formula unit", title, x, y)
+
+
+def _columns(pairs: list[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(x for x, _ in pairs), tuple(y for _, y in pairs)
+
+
+def _unit_title(word: str, key: str) -> str:
+    unit = text.key_unit(f"x{key}")
+    return f"{word}, {unit}" if unit else word
+
+
+def reference_details(task: Task, case: Case) -> dict[str, float]:
+    """Details of the reference itself."""
+    own = getattr(task, "reference_details", None)
+    return {**case.details, **(own(case) if own is not None else {})}
+
+
+def structure_curve(case: Case, fixed: Mapping[str, float]) -> dict[str, float]:
+    """Details that DFT's energies of the structures ``<name>_<k>`` make, in eV from the first.
+
+    Args:
+        case: The case.
+        fixed: Details of a prediction at the DFT structures, for the abscissa.
+    """
+    found: dict[str, float] = {}
+    for key, value in fixed.items():
+        match = _POINT.fullmatch(key)
+        if match is None or match["what"] not in _ABSCISSAE:
+            continue
+        role, first = f"{match['name']}_{match['k']}", f"{match['name']}_0"
+        if role in case.structures and first in case.structures and f"{role}_ev" in fixed:
+            energy = case.structures[role].energy - case.structures[first].energy
+            found |= {key: value, f"{role}_ev": energy}
+    return found
+
+
+def _fixed_details(records: Records, task: Task, case: Case) -> Mapping[str, float]:
+    """Details of any model's prediction at the DFT structures."""
+    outcomes = (entry.outcomes(task.name, "fixed").get(case.id) for entry in records.entries)
+    return next((o.details for o in outcomes if isinstance(o, Predicted)), {})
+
+
+def case_figures(records: Records, task: Task, case: Case) -> list[dict[str, Any]]:
+    """Figures of a case for the browser: a curve name each, DFT first, then the models."""
+    figures: dict[str, dict[str, Any]] = {}
+    own = structure_curve(case, _fixed_details(records, task, case))
+    for curve in curves_of(own | reference_details(task, case)):
+        _add(figures, curve, {"id": "", "name": "DFT", "protocol": ""})
+    for entry in records.entries:
+        label = text.clean(text.clip(entry.card.title or entry.name, 40))
+        for protocol in PROTOCOLS:
+            outcome = entry.outcomes(task.name, protocol).get(case.id)
+            if isinstance(outcome, Predicted):
+                for curve in curves_of(outcome.details):
+                    series = {"id": entry.name, "name": label, "protocol": protocol}
+                    _add(figures, curve, series)
+    return list(figures.values())
+
+
+def _add(figures: dict[str, dict[str, Any]], curve: Curve, series: dict[str, str]) -> None:
+    figure = figures.setdefault(
+        curve.name,
+        {
+            "title": text.words(curve.name).capitalize(),
+            "steps": curve.steps,
+            "x": curve.x_title,
+            "y": curve.y_title,
+            "series": [],
+        },
+    )
+    figure["series"].append({**series, "x": curve.x, "y": curve.y})
+
+
+def material_figure(records: Records, task: Task, case: Case) -> dict[str, Any] | None:
+    """Scored quantity of all cases of the case's material, DFT and models; None with one case."""
+    scored = [c for c in task.cases() if task.quantity in c.references]
+    family = [c for c in scored if c.material == case.material]
+    if len(family) < _LEAST_POINTS:
+        return None
+    family.sort(key=lambda c: c.reference(task.quantity))
+    series = [
+        {
+            "id": entry.name,
+            "name": text.clean(text.clip(entry.card.title or entry.name, 40)),
+            "protocol": protocol,
+            "y": [_value(records, entry.name, task, c, protocol) for c in family],
+        }
+        for entry in records.entries
+        for protocol in PROTOCOLS
+    ]
+    return {
+        "y": f"{text.words(task.quantity).capitalize()}, {text.unit(task.unit)}",
+        "cases": [text.clean(text.clip(c.title, 40)) for c in family],
+        "pages": [f"{c.id}.html" for c in family],
+        "reference": [c.reference(task.quantity) for c in family],
+        "uncertainty": [c.references[task.quantity].uncertainty or 0.0 for c in family],
+        "series": [s for s in series if any(v is not None for v in s["y"])],
+    }
+
+
+def _value(records: Records, name: str, task: Task, case: Case, protocol: str) -> float | None:
+    entry = next(e for e in records.entries if e.name == name)
+    outcome = entry.outcomes(task.name, "fixed" if protocol == "fixed" else "relaxed").get(case.id)
+    return outcome.values.get(task.quantity) if isinstance(outcome, Predicted) else None
