@@ -114,6 +114,10 @@ class Task(ABC):
         own = metrics_of_folder(type(self).__module__)(cases, outcomes)
         return [*own, *mean_absolute_errors(cases, outcomes, self.quantity)]
 
+    def reference_details(self, case: Case) -> dict[str, float]:  # noqa: ARG002
+        """Details that a prediction with DFT's own energies would have, such as its curve."""
+        return {}
+
     def absolute_error(self, case: Case, values: Mapping[str, float]) -> float | None:
         """What the headline metric averages, in ``unit``; None if it was not predicted.
 

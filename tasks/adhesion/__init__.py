@@ -96,6 +96,11 @@ class Adhesion(Task):
             return _fixed(case, calculator)
         return _relaxed(case, calculator)
 
+    def reference_details(self, case: Case) -> dict[str, float]:
+        """DFT's binding curve."""
+        energies = {role: s.energy for role, s in case.structures.items()}
+        return _points(_distances(case), _curve(energies, in_plane_area(case.atoms("interface"))))
+
 
 @dataclass(frozen=True, slots=True)
 class CurveMinimum:
@@ -200,11 +205,27 @@ def _fixed(case: Case, calculator: Calculator) -> Prediction:
     curve = _curve(model, area)
     work = work_of_adhesion(area, model["slab_a"], model["slab_b"], model["interface"])
     rmse = float(np.sqrt(np.mean((curve - _curve(dft, area)) ** 2)))
-    atoms_of_a = len(case.atoms("slab_a"))
-    distances = [separation(case.atoms(r), atoms_of_a) for r in curve_roles(list(model))]
-    found = curve_minimum(np.array(distances), curve)
+    distances = _distances(case)
+    found = curve_minimum(distances, curve)
     values = {"work_of_adhesion": work, "curve_rmse": rmse} | _quantities(found)
-    return Prediction(values=values, evaluated=evaluated, details=_per_nm2(work))
+    details = _per_nm2(work) | _points(distances, curve)
+    return Prediction(values=values, evaluated=evaluated, details=details)
+
+
+def _distances(case: Case) -> np.ndarray:
+    """Separations of the case's curve in Å."""
+    atoms_of_a = len(case.atoms("slab_a"))
+    roles = curve_roles(list(case.structures))
+    return np.array([separation(case.atoms(role), atoms_of_a) for role in roles])
+
+
+def _points(distances: np.ndarray, energies: np.ndarray) -> dict[str, float]:
+    """A binding curve (Å, J/m²) as details."""
+    details = {}
+    for i, (distance, energy) in enumerate(zip(distances, energies, strict=True)):
+        details[f"curve_{i}_distance_a"] = float(distance)
+        details[f"curve_{i}_j_per_m2"] = float(energy)
+    return details
 
 
 def _curve(energies: dict[str, float], area: float) -> np.ndarray:
@@ -240,10 +261,11 @@ def _relaxed(case: Case, calculator: Calculator) -> Prediction:
         pulled = evaluate(joined(slab_a, slab_b, distance), calculator).energy
         return -work_of_adhesion(area, a.energy, b.energy, pulled)
 
-    names = curve_roles(list(case.structures))
-    found = _scan([separation(case.atoms(r), len(slab_a)) for r in names], energy)
+    points = _scan(list(_distances(case)), energy)
+    found = _minimum(points)
     details = {f"{role}_steps": float(r.steps) for role, r in zip(roles, (a, b, ab), strict=True)}
-    details |= _per_nm2(work) | {
+    details |= _per_nm2(work) | _points(np.array([*points]), np.array([*points.values()]))
+    details |= {
         "interface_max_force_ev_per_a": ab.max_force,
         "interface_distance_a": separation(ab.atoms, len(slab_a)),
     }
@@ -260,8 +282,8 @@ def _without_drift(relaxed: Atoms, start: Atoms) -> Atoms:
     return moved
 
 
-def _scan(distances: Sequence[float], energy: Callable[[float], float]) -> CurveMinimum | None:
-    """Minimum of the model's curve, its points made denser around it; None without one."""
+def _scan(distances: Sequence[float], energy: Callable[[float], float]) -> dict[float, float]:
+    """The model's curve by rising distance, its points made denser around its minimum."""
     points = {d: energy(d) for d in distances}
     for _ in range(SEARCH_STEPS):
         if min(points, key=points.__getitem__) != min(points):
@@ -270,11 +292,11 @@ def _scan(distances: Sequence[float], energy: Callable[[float], float]) -> Curve
         points[nearer] = energy(nearer)
     rough = _minimum(points)
     if rough is None:
-        return None
+        return dict(sorted(points.items()))
     for d in (rough.distance - FINE_STEP_A, rough.distance, rough.distance + FINE_STEP_A):
         if min(abs(d - known) for known in points) > SAME_DISTANCE_A:
             points[d] = energy(d)
-    return _minimum(points)
+    return dict(sorted(points.items()))
 
 
 def _minimum(points: dict[float, float]) -> CurveMinimum | None:

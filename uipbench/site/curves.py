@@ -11,8 +11,7 @@ Two spellings of details make a curve, so that a task gets its figure without co
 
 DFT's own curve comes from energies of structures whose roles are ``<name>_<k>``, where y is ``ev``:
 counted from the first one, at the x that a record of the ``fixed`` protocol has. Otherwise it comes
-from the case's details, and from ``reference_details(case)`` of the task
-where it has that method: the details that a prediction with DFT's energies would have.
+from the case's details, and from ``reference_details(case)`` of the task.
 """
 
 from __future__ import annotations
@@ -108,8 +107,7 @@ def _unit_title(word: str, key: str) -> str:
 
 def reference_details(task: Task, case: Case) -> dict[str, float]:
     """Details of the reference itself."""
-    own = getattr(task, "reference_details", None)
-    return {**case.details, **(own(case) if own is not None else {})}
+    return {**case.details, **task.reference_details(case)}
 
 
 def structure_curve(case: Case, fixed: Mapping[str, float]) -> dict[str, float]:
