@@ -242,6 +242,14 @@ def test_fixed_is_exact_for_the_potential_that_made_the_case(name, toy, first):
 
 
 @every_task
+def test_details_of_the_reference_are_those_of_the_exact_answer(name, toy, first):
+    """What a page draws as DFT's own curve is what the potential that made the case predicts."""
+    own = load_task(name).reference_details(toy.case)
+    found = first(name, "fixed").details
+    assert own == pytest.approx({key: found[key] for key in own}, abs=1e-6)
+
+
+@every_task
 def test_relaxed_finds_the_minimum_of_the_recipe(name, toy, first):
     if "relaxed" not in toy.case.protocols:
         pytest.skip("a case that is scored in the fixed protocol alone")
