@@ -44,7 +44,8 @@ def result(tmp_path_factory):
 def gamma(slab, bulk):
     area = np.linalg.norm(np.cross(slab.cell[0], slab.cell[1]))
     n = len(slab) / len(bulk)
-    difference = slab.get_potential_energy() - n * bulk.get_potential_energy()
+    # CHGNet's energies are float32; their difference would be rounded to 2 µeV.
+    difference = float(slab.get_potential_energy()) - n * float(bulk.get_potential_energy())
     return difference / (2 * area) * 16.0217663
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from uipbench.engine import EngineCalculator
 from uipbench.errors import CalculationError, NotConvergedError
+from uipbench.evaluation import evaluate_together
 from uipbench.neb import (
     LEAST_IMAGES,
     climbing_image_neb,
-    evaluate_together,
     half_path,
     interpolated_band,
     path_coordinates,

@@ -100,7 +100,7 @@ def test_scored_with_the_known_answer(command, tmp_path):
 def test_wrong_model_has_its_errors(command, tmp_path):
     """Energies 10 % too deep: each formation energy is 10 % too large, forces 20 % too soft."""
     write_model(tmp_path / "deep.py", TOO_DEEP)
-    arguments = ("score", "./deep.py", "--tasks", TASK, "--protocol", "fixed", "--json")
+    arguments = ("score", "./deep.py", "--tasks", TASK, "--protocol", "fixed", "--json", "--force")
     fixed = json.loads(command(*arguments))["deep"][TASK]["fixed"]
     values = [case.reference(QUANTITY) for case in load_cases(SOURCE / "cases", TASK)]
     assert fixed["mae"] == pytest.approx(0.1 * sum(values) / len(values))

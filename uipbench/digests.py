@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import cache
 
 
 def code_digest(*sources: str) -> str:
@@ -16,6 +17,7 @@ def code_digest(*sources: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache  # a file with several models is read once for each
 def _canonical(source: str) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):

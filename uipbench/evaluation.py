@@ -9,6 +9,8 @@ import numpy as np
 from uipbench.outcome import Evaluated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
@@ -26,3 +28,16 @@ def evaluate(atoms: Atoms, calculator: Calculator) -> Evaluated:
 def evaluate_roles(case: Case, calculator: Calculator) -> dict[str, Evaluated]:
     """The model at every DFT structure of the case, by role."""
     return {role: evaluate(case.atoms(role), calculator) for role in case.structures}
+
+
+def evaluate_together(structures: Sequence[Atoms], calculator: Calculator) -> list[Evaluated]:
+    """Energies (eV) and forces (eV/Å) of structures, which are not changed.
+
+    A calculator with a method ``evaluate_together``, as the harness's, gets them in one request;
+    any other one after another.
+    """
+    together = getattr(calculator, "evaluate_together", None)
+    if together is None:
+        return [evaluate(atoms, calculator) for atoms in structures]
+    found = together(structures)
+    return [Evaluated(float(e.energy), np.asarray(e.forces)) for e in found]

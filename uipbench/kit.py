@@ -4,8 +4,8 @@ from uipbench.case import Case
 from uipbench.cell_relaxation import relax_along_normal
 from uipbench.energy_convention import energy_corrections
 from uipbench.errors import CalculationError, NotConvergedError
-from uipbench.evaluation import evaluate, evaluate_roles
-from uipbench.neb import Band, climbing_image_neb, evaluate_together, path_coordinates
+from uipbench.evaluation import evaluate, evaluate_roles, evaluate_together
+from uipbench.neb import Band, climbing_image_neb, path_coordinates
 from uipbench.outcome import Evaluated, Outcome, Predicted, Prediction, Protocol
 from uipbench.relaxation import Relaxed, relax_cell, relax_positions
 from uipbench.secondary import (

@@ -34,6 +34,15 @@ def list_models() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def registered_models() -> list[ModelFile]:
+    """Every registered model, sorted by name.
+
+    Raises:
+        RegistryError: As :func:`list_models`, or a file that is not a model file.
+    """
+    return [read_model_file(path, own=False, name=name) for name, path in list_models().items()]
+
+
 def find_model(name_or_path: str | Path) -> ModelFile:
     """A registered model by name, or a user's own by path.
 

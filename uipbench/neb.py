@@ -12,17 +12,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
-from ase.mep import NEB
-from ase.mep.neb import idpp_interpolate, interpolate
 
 from uipbench.errors import CalculationError, NotConvergedError
-from uipbench.evaluation import evaluate
-from uipbench.outcome import Evaluated
 from uipbench.relaxation import INITIAL_HESSIAN, MAX_DISPLACEMENT_A, Relaxed
 
 if TYPE_CHECKING:
@@ -31,8 +26,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-SPRING_CONSTANT = 1.0
-"""Of every spring in eV/Å². It only spaces the images: it acts along the path."""
+    from uipbench.batched_neb import BatchedNEB
 
 CLIMB_BELOW = 0.15
 """Largest force (eV/Å) of the plain band at which the highest image starts to climb."""
@@ -68,19 +62,6 @@ class Band:
         return top - float(self.energies[0]), top - float(self.energies[-1])
 
 
-def evaluate_together(structures: Sequence[Atoms], calculator: Calculator) -> list[Evaluated]:
-    """Energies (eV) and forces (eV/Å) of structures, which are not changed.
-
-    A calculator with a method ``evaluate_together``, as the harness's, gets them in one request;
-    any other one after another.
-    """
-    together = getattr(calculator, "evaluate_together", None)
-    if together is None:
-        return [evaluate(atoms, calculator) for atoms in structures]
-    found = together(structures)
-    return [Evaluated(float(e.energy), np.asarray(e.forces)) for e in found]
-
-
 def path_coordinates(images: Sequence[Atoms]) -> np.ndarray:
     """(n,) distance along the path in Å, in the space of all atoms, from the first image."""
     steps = [
@@ -103,64 +84,13 @@ def interpolated_band(
             where a symmetric start would stay on the ridge.
         share: Part of the path that lies before ``via``.
     """
+    from uipbench.batched_neb import idpp
+
     if via is None:
-        return _idpp(initial, final, images)
+        return idpp(initial, final, images)
     before = min(max(round(share * (images - 1)), 1), images - 2)
-    first = _idpp(initial, via, before + 1)
-    return [*first, *_idpp(first[-1], final, images - before)[1:]]
-
-
-def _idpp(initial: Atoms, final: Atoms, images: int) -> list[Atoms]:
-    """IDPP between two structures; positions are continuous, not wrapped into the cell."""
-    last = initial.copy()
-    last.positions += find_mic(final.positions - initial.positions, initial.cell, initial.pbc)[0]
-    band = [initial.copy() for _ in range(images - 1)] + [last]
-    if images >= LEAST_IMAGES:
-        interpolate(band)
-        idpp_interpolate(NEB(band, method="improvedtangent"), traj=None, log=None, mic=True)
-    for image in band:
-        image.calc = None
-    return band
-
-
-class BatchedNEB(NEB):
-    """ASE's band, whose moving images are evaluated in one request.
-
-    Args:
-        images: End points with known energy, moving images between them.
-        calculator: The model.
-        climb: Whether the highest image climbs.
-    """
-
-    def __init__(self, images: list[Atoms], calculator: Calculator, *, climb: bool) -> None:
-        super().__init__(
-            images,
-            k=SPRING_CONSTANT,
-            climb=climb,
-            method="improvedtangent",
-            remove_rotation_and_translation=False,
-        )
-        self._calculator = calculator
-
-    def get_forces(self) -> Any:  # noqa: ANN401 - ASE is untyped
-        """Band forces, ((n − 2)·atoms, 3); the true ones are evaluated where positions changed."""
-        moving = self.images[1:-1]
-        if any(image.calc is None or image.calc.check_state(image) for image in moving):
-            found = evaluate_together(moving, self._calculator)
-            for image, evaluated in zip(moving, found, strict=True):
-                image.calc = known(image, evaluated.energy, evaluated.forces)
-        return super().get_forces()
-
-    @property
-    def band_energies(self) -> np.ndarray:
-        """(n,) energies of all images in eV, of the last evaluation."""
-        return np.array([image.get_potential_energy() for image in self.images])
-
-
-def known(atoms: Atoms, energy: float, forces: np.ndarray | None = None) -> SinglePointCalculator:
-    """A calculator that holds these results of ``atoms``."""
-    results: dict[str, Any] = {"energy": energy} | ({} if forces is None else {"forces": forces})
-    return SinglePointCalculator(atoms, **results)
+    first = idpp(initial, via, before + 1)
+    return [*first, *idpp(first[-1], final, images - before)[1:]]
 
 
 def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
@@ -193,6 +123,8 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
         CalculationError: Too few images, or the highest image of the band is an end point.
         NotConvergedError: The limit was not reached; with the force that was left.
     """
+    from uipbench.batched_neb import BatchedNEB, known
+
     if images < LEAST_IMAGES:
         msg = f"{images} images, a band needs at least {LEAST_IMAGES}"
         raise CalculationError(msg)
@@ -239,7 +171,9 @@ def half_path(  # noqa: PLR0913 - the settings of a band
     Raises:
         NotConvergedError: The limit was not reached.
     """
-    band = _idpp(initial.atoms, middle.atoms, images)
+    from uipbench.batched_neb import BatchedNEB, idpp, known
+
+    band = idpp(initial.atoms, middle.atoms, images)
     band[0].calc, band[-1].calc = known(band[0], initial.energy), known(band[-1], middle.energy)
     plain = BatchedNEB(band, calculator, climb=False)
     used = _converge(plain, fmax, max_steps)

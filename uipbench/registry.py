@@ -63,8 +63,12 @@ def task_version(task: Task) -> str:
     """Version of the physics: the number raised by hand and a digest of the code that runs."""
     module = inspect.getmodule(type(task))
     own = [] if module is None else [module, *_submodules(module)]
-    bands = [neb] if any(_is_from(neb, value) for m in own for value in vars(m).values()) else []
-    sources = [inspect.getsource(m) for m in (*own, relaxation, cell_relaxation, *bands)]
+    used = [*own, relaxation, cell_relaxation]
+    if any(_is_from(neb, value) for m in own for value in vars(m).values()):
+        from uipbench import batched_neb
+
+        used += [neb, batched_neb]
+    sources = [inspect.getsource(m) for m in used]
     return f"{task.version}-{code_digest(*sources)[:12]}"
 
 

@@ -84,8 +84,12 @@ class VoltageProfile(Task):
         return Prediction(values=values, evaluated=evaluated, details=details)
 
     def reference_details(self, case: Case) -> dict[str, float]:
-        """Steps of DFT's profile, and its formation energies."""
-        return _details(series_of(case), {r: s.energy for r, s in case.structures.items()})
+        """Steps of DFT's profile, and its formation energies; nothing where there is no profile."""
+        try:
+            series = series_of(case)
+        except CalculationError:
+            return {}
+        return _details(series, {role: s.energy for role, s in case.structures.items()})
 
     def absolute_error(self, case: Case, values: Mapping[str, float]) -> float | None:
         """1/Δx ∫|V − V_DFT| dx in V; an average voltage alone counts as a flat profile.

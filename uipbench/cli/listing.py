@@ -60,9 +60,9 @@ def _rows(kind: str) -> list[dict[str, Any]]:
 
 
 def _model_rows() -> list[dict[str, Any]]:
-    from uipbench.model_registry import find_model, list_models
+    from uipbench.model_registry import registered_models
 
-    cards = [find_model(name).card for name in list_models()]
+    cards = [model.card for model in registered_models()]
     return [
         {
             "name": card.name,

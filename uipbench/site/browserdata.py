@@ -11,6 +11,7 @@ from uipbench.outcome import PROTOCOLS
 from uipbench.resampling import LEAST_MATERIALS, LEVEL, REPLICATES, multiplicities
 from uipbench.site import text
 from uipbench.site.cards import xc_mismatch, xc_reasons
+from uipbench.site.rows import LEAST_CASES
 from uipbench.theory import parse_label
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def browser_data(records: Records, tables: Tables, version: str) -> dict[str, An
     return {
         "version": version,
         "replicates": REPLICATES,
+        "leastCases": LEAST_CASES,
         "level": LEVEL,
         "leastMaterials": LEAST_MATERIALS,
         "leastDftForce": LEAST_DFT_FORCE,

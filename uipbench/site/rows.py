@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from uipbench.site.tables import Tables, TaskTable
 
 
+LEAST_CASES = 3
+"""A task with fewer cases does not count in the overall skill: the median of one or two references
+is no guess that a model could be measured against."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which cases count.
@@ -148,7 +153,8 @@ class Board:
 def compute_board(tables: Tables, view: View) -> Board:
     """The board of a view.
 
-    All tasks count in which a model was run and a selected case is left; or the view's task.
+    All tasks count that have :data:`LEAST_CASES`, in which a model was run and a selected case is
+    left; or the view's task.
     """
     shown = _counted(tables, view, view.protocol)
     fixed = _counted(tables, view, "fixed")
@@ -173,7 +179,7 @@ def _counted(tables: Tables, view: View, protocol: str) -> Counted:
     for (name, of_protocol), table in tables.items():
         if of_protocol != protocol or view.task not in {"", name}:
             continue
-        if not view.task and not table.ran.any():
+        if not view.task and not (table.ran.any() and len(table.cases) >= LEAST_CASES):
             continue
         keep = np.array([view.selection.holds(case) for case in table.cases], dtype=bool)
         if view.selection.common:

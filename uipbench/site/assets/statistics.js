@@ -48,7 +48,8 @@
         const common = (c) => asked.every((m) => sizeOf(found[m], c) !== null);
         return { task, cases, found, ran, keep: view.selection.common ? keep.filter(common) : keep };
       })
-      .filter((counted) => (view.task || counted.ran.some(Boolean)) && counted.keep.length);
+      .filter((counted) => (view.task || (counted.ran.some(Boolean) && counted.cases.length >= data.leastCases))
+        && counted.keep.length);
   }
 
   // ---- skill -----------------------------------------------------------------------------------
