@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from uipbench.casefiles import CaseFile
+from uipbench.history import HistoryEntry
 from uipbench.results import ResultFile, read_result
 
 ROOT = Path(__file__).parent.parent
-SCHEMAS = {"result": ResultFile, "case": CaseFile}
+SCHEMAS = {"result": ResultFile, "case": CaseFile, "history": HistoryEntry}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -9,6 +9,7 @@ import click
 from uipbench.cli.env import env
 from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
+from uipbench.cli.regress import regress
 from uipbench.cli.score import score
 from uipbench.cli.site import site
 from uipbench.errors import UipbenchError
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for command in (score, list_, show, env, site, reference):
+for command in (score, list_, show, env, site, reference, regress):
     cli.add_command(command)
 
 
