@@ -124,6 +124,18 @@ class CaseRecord(_Strict):
         return kind(**fields)
 
 
+class OwnDataRecord(_Strict):
+    """A user's own set of cases.
+
+    Attributes:
+        name: Its name.
+        sha256: Digest of its table and structure files.
+    """
+
+    name: Text
+    sha256: str
+
+
 class ResultFile(_Strict):
     """Everything one model predicted in one task."""
 
@@ -134,6 +146,7 @@ class ResultFile(_Strict):
     settings: RunSettings
     provenance: Provenance
     records: list[CaseRecord]
+    own_data: OwnDataRecord | None = None
 
 
 def outcome_record(outcome: Outcome) -> PredictedRecord | FailedRecord:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from uipbench.cli.data import data
 from uipbench.cli.env import env
 from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (score, list_, show, env, site, reference, regress):
+for command in (score, list_, show, env, site, reference, regress, data):
     cli.add_command(command)
 
 
