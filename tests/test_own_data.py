@@ -128,7 +128,7 @@ def test_without_forces_there_are_no_force_errors(tmp_path):
     ("table", "message"),
     [
         ("format = 2\n", r"cases.toml: field 'format': Input should be 1"),
-        ("format = [\n", r"cases.toml: is not TOML: .*line 2"),
+        ("format = 1\nname = \n", r"cases.toml: is not TOML: Invalid value .at line 2"),
         (HEAD, r"cases.toml: no \[\[case\]\] yet"),
         (HEAD + ROW + "uncertainty = -1\n", r"line 8, case 1 \('a'\), field 'uncertainty'"),
         (HEAD + ROW + "tier = 'slow'\n", r"case 1 \('a'\), field 'tier': .*'quick' or 'full'"),
@@ -136,7 +136,7 @@ def test_without_forces_there_are_no_force_errors(tmp_path):
         (HEAD + ROW + "structures = '../a'\n", r"field 'structures': String should match"),
         (
             HEAD + ROW + "\n" + ROW,
-            r"line 12, case 2 \('a'\), field 'id': there is a surface_energy",
+            r"line 12, case 2 \('a'\), field 'id': there is a surf",
         ),
         (HEAD + ROW.replace("energy", "enrgy"), r"field 'task': .*did you mean surface_energy"),
         (HEAD + ROW + "value = 9\n", r"field 'value': 9 J/m\^2, but the energies of a.extxyz give"),
@@ -174,9 +174,10 @@ def test_any_bytes_give_structures_or_one_line(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("fuzz") / "a.extxyz"
     path.write_bytes(content)
     try:
-        read_structures(path)
+        message = " ".join(read_structures(path))
     except ReferenceDataError as error:
-        assert "\n" not in str(error)
+        message = str(error)
+    assert "\n" not in message
 
 
 def test_validate_says_every_problem(folder):
@@ -252,11 +253,16 @@ def test_slabs_without_energies_say_what_is_left_to_do(tmp_path):
 
 
 VASPRUN = """<?xml version="1.0"?><modeling>
-<atominfo><atoms>{n}</atoms><types>1</types><array name="atoms"><set>{atoms}</set></array></atominfo>
+<kpoints><varray name="kpointlist"><v>0 0 0</v></varray>
+<varray name="weights"><v>1</v></varray></kpoints>
+<atominfo><atoms>{n}</atoms><types>1</types>
+<array name="atoms"><set>{atoms}</set></array></atominfo>
+<structure name="initialpos"><crystal><varray name="basis">{cell}</varray></crystal>
+<varray name="positions">{positions}</varray></structure>
 <calculation><structure><crystal><varray name="basis">{cell}</varray></crystal>
 <varray name="positions">{positions}</varray></structure>
 <varray name="forces">{forces}</varray>
-<scstep><energy><i name="e_fr_energy">-9.5</i></energy></scstep>
+<scstep><energy><i name="e_fr_energy">-9.5</i><i name="e_0_energy">-9.4</i></energy></scstep>
 <energy><i name="e_fr_energy">-9.5</i><i name="e_wo_entrp">-9.3</i><i name="e_0_energy">-9.4</i>
 </energy></calculation></modeling>"""
 
@@ -285,7 +291,9 @@ def test_vasp_output_has_the_energy_without_smearing(tmp_path):
 def test_files_of_many_kinds(tmp_path):
     structures = copper()
     write(tmp_path / "POSCAR", structures["bulk"].atoms)
-    slab = AseAtomsAdaptor.get_structure(structures["slab"].atoms)
+    plain = structures["slab"].atoms
+    plain.info.clear()
+    slab = AseAtomsAdaptor.get_structure(plain)
     entry = ComputedStructureEntry(slab, structures["slab"].energy, correction=1.0)
     (tmp_path / "slab.json").write_text(json.dumps(entry.as_dict()))
     command = ("data", "import", "files", tmp_path / "m", "--task", "surface_energy", "--id", "c")
@@ -389,8 +397,15 @@ def test_upright_keeps_distances_and_turns_forces(seed, mirrored):
     assert np.allclose(np.linalg.norm(before, axis=2), np.linalg.norm(after, axis=2))
 
 
+def test_code_is_never_run(tmp_path):
+    (tmp_path / "a.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')")
+    with pytest.raises(ReferenceDataError, match=r"a\.py: is a program"):
+        read_file(tmp_path / "a.py")
+    assert not (tmp_path / "run").exists()
+
+
 def test_disorder_is_refused():
     site = {"species": [{"element": "Li", "occu": 0.5}], "abc": [0, 0, 0]}
     structure = {"lattice": {"matrix": np.eye(3).tolist()}, "sites": [site]}
-    with pytest.raises(ReferenceDataError, match="f.json: site 0: is not occupied by one whole"):
+    with pytest.raises(ReferenceDataError, match=r"f\.json: site 0: is not occupied by one whole"):
         from_pymatgen(structure, "f.json")

@@ -22,6 +22,10 @@ OUTPUTS = ("vasprun.xml", "OUTCAR", "CONTCAR", "POSCAR")
 """What is looked for in a folder of one VASP calculation, the first that is there."""
 
 
+PROGRAMS = frozenset({".py", ".pckl", ".pickle", ".pkl", ".bundle"})
+"""ASE would execute the first, and unpickle others."""
+
+
 def read_file(path: Path, energy: float | None = None) -> ReferenceStructure:
     """The last structure of a file or of a folder of a VASP calculation.
 
@@ -62,6 +66,9 @@ def _read_with_ase(path: Path) -> list[ReferenceStructure]:
 
     if not path.is_file():
         msg = f"{path}: no such file"
+        raise ReferenceDataError(msg)
+    if path.suffix in PROGRAMS:
+        msg = f"{path}: is a program or a pickle, which reading would run; convert it first"
         raise ReferenceDataError(msg)
     try:
         frames: list[Atoms] = read(path, index=":")

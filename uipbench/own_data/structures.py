@@ -98,7 +98,7 @@ def _frame(role: str, structure: ReferenceStructure, *, unknown: bool) -> Atoms:
     from ase.calculators.singlepoint import SinglePointCalculator
 
     atoms = structure.atoms
-    atoms.info["role"] = role
+    atoms.info = {"role": role}
     known: dict[str, float | np.ndarray | None]
     known = {"energy": structure.energy, "forces": structure.forces, "magmoms": structure.magmoms}
     results = {
