@@ -107,8 +107,10 @@ def append_entry(path: Path, entry: HistoryEntry) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(entry.model_dump_json() + "\n")
+        with path.open("ab") as file:
+            whole = not file.tell() or path.read_bytes().endswith(b"\n")
+            line = ("" if whole else "\n") + entry.model_dump_json() + "\n"
+            file.write(line.encode())
     except OSError as error:
         msg = f"{path}: cannot be written: {error.strerror}; choose another file with --history"
         raise ResultFileError(msg) from error

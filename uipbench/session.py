@@ -189,7 +189,8 @@ class Session:
         return len(self.records(task)) - len(self.fresh_records(task))
 
     def _journal(self, task: Task) -> Journal:
-        return Journal(self.folder / f"{task.name}.journal.jsonl")
+        kind = "journal" if self.options.own_data is None else "own-data.journal"
+        return Journal(self.folder / f"{task.name}.{kind}.jsonl")
 
     def compute(self, jobs: Sequence[Job], observer: Observer) -> Iterator[CaseRecord]:
         """Compute jobs; every finished case is in the journal before it is yielded.

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from uipbench.task import Task
 
 DISAGREEMENT = 0.01
-"""A stated value may differ by 1 % from what the energies give: published values are rounded."""
+ROUNDING = 0.005
+"""A stated value may differ by 1 %, or by this in its unit: published values are rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,8 @@ def _references(task: Task, case: Case, row: OwnCase, where: str) -> dict[str, Q
         raise ReferenceDataError(msg)
     derived = _derived(task, case, row, where)
     follows = derived.get(task.quantity, math.nan)
-    if row.value is not None and abs(follows - row.value) > DISAGREEMENT * abs(row.value):
+    allowed = max(ROUNDING, DISAGREEMENT * abs(row.value or 0.0))
+    if row.value is not None and abs(follows - row.value) > allowed:
         msg = (
             f"{where}, field 'value': {row.value:g} {task.unit}, but the energies of "
             f"{row.file_name} give {follows:.4g} {task.unit}; correct one of them"

@@ -29,7 +29,7 @@ def stored_results(folder: Path, model: str, selection: Selection) -> dict[str, 
     found = {
         r.task: r
         for r in (read_result(path) for path in sorted(here.glob("*.json")))
-        if r.model.card.name == model and r.task in tasks
+        if r.model.card.name == model and r.task in tasks and r.own_data is None
     }
     if not found:
         msg = (
