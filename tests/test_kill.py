@@ -130,3 +130,21 @@ def test_killed_at_two_hundred_random_moments(tmp_path):
 
 def test_killed_at_a_few_random_moments(tmp_path):
     assert killing(tmp_path, 4, seed=2) > 0
+
+
+def test_killed_before_the_result_file_was_written(tmp_path):
+    """Everything is in the journal and nothing left to compute: the file is still to be written."""
+    model = str(write_model(tmp_path / "m.py", LOGGING.format(log=str(tmp_path / "log"))))
+    run(model, str(tmp_path / "o"))
+    path = tmp_path / "o" / "m" / f"{TASK}.json"
+    journal = Journal(path.with_name(f"{TASK}.journal.jsonl"))
+    for record in read_result(path).records:
+        journal.append(record)
+    journal.close()
+    whole = without_times(path)
+    path.unlink()
+    (tmp_path / "log").unlink()
+    run(model, str(tmp_path / "o"))
+    assert without_times(path) == whole
+    assert not journal.path.exists()
+    assert not (tmp_path / "log").exists()

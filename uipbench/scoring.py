@@ -142,7 +142,7 @@ def score(  # noqa: PLR0913 - the options of the command line
         if missing:
             for _ in session.compute(missing, SilentObserver()):
                 pass
-            session.write(chosen)
+        session.write(chosen)  # also what a killed run left in its journal
         return {task.name: session.result(task) for task in chosen}
 
 
