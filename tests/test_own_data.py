@@ -11,7 +11,7 @@ from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 from ase.io import write
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from pymatgen.core.surface import SlabGenerator
@@ -24,6 +24,7 @@ from uipbench.cli import cli
 from uipbench.errors import ReferenceDataError, ResultFileError
 from uipbench.own_data import open_own_data, read_table, unfinished
 from uipbench.own_data.imports import from_pymatgen, read_file, read_images, upright
+from uipbench.own_data.slabs import read_slabs
 from uipbench.own_data.structures import extxyz, read_structures
 from uipbench.own_data.table import OwnCase
 from uipbench.own_data.writing import row_text
@@ -395,6 +396,35 @@ def test_upright_keeps_distances_and_turns_forces(seed, mirrored):
         np.einsum("ijk,ik->ij", before, forces), np.einsum("ijk,ik->ij", after, found.forces)
     )
     assert np.allclose(np.linalg.norm(before, axis=2), np.linalg.norm(after, axis=2))
+
+
+SLAB = {
+    "lattice": {"matrix": [[3, 0, 0], [0, 3, 0], [0, 0, 20]]},
+    "sites": [{"species": [{"element": "Cu", "occu": 1}], "abc": [0, 0, 0]}],
+}
+SLAB = {**SLAB, "oriented_unit_cell": SLAB, "miller_index": [1, 0, 0], "energy": 1.0}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(-3, 3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*SLAB]), st.sampled_from(["", "lattice", "sites"]), JSON)
+def test_any_json_gives_slabs_or_one_line(tmp_path, field, inside, value):
+    slab = {**SLAB, field: value}
+    if inside:
+        slab["oriented_unit_cell"] = {**SLAB, inside: value}
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(slab))
+    try:
+        assert all(isinstance(s.name, str) for s in read_slabs(path, None))
+    except ReferenceDataError as error:
+        message = str(error)
+    else:
+        message = ""
+    assert "\n" not in message
 
 
 def test_code_is_never_run(tmp_path):

@@ -138,9 +138,12 @@ def from_pymatgen(
         symbols = [_symbol(site["species"], f"{where}: site {i}") for i, site in enumerate(sites)]
         scaled = np.asarray([site["abc"] for site in sites], dtype=float)
         atoms = Atoms(symbols, scaled_positions=scaled, cell=cell, pbc=True)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         msg = f"{where}: not a structure of pymatgen: {type(error).__name__}: {error}"
         raise ReferenceDataError(msg) from error
+    if not len(atoms) or not np.isfinite(atoms.positions).all() or atoms.cell.volume < 1:
+        msg = f"{where}: no atoms, positions that are not finite, or no cell"
+        raise ReferenceDataError(msg)
     return ReferenceStructure(atoms, energy, np.full((len(atoms), 3), math.nan))
 
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from uipbench.case import ReferenceStructure
 from uipbench.errors import ReferenceDataError
 from uipbench.own_data.imports import from_pymatgen, read_json, upright
@@ -45,7 +47,17 @@ def read_slabs(path: Path, bulk_energy: float | None) -> list[ImportedSlab]:
     if entries is None:
         msg = f"{path}: expected a list of slabs as pymatgen's as_dict writes them"
         raise ReferenceDataError(msg)
-    return [_slab(e, i, f"{path}: entry {i}", bulk_energy) for i, e in enumerate(entries, start=1)]
+    return [_checked(e, i, f"{path}: entry {i}", bulk_energy) for i, e in enumerate(entries, 1)]
+
+
+def _checked(
+    entry: dict[str, Any], number: int, where: str, bulk_energy: float | None
+) -> ImportedSlab:
+    try:
+        return _slab(entry, number, where, bulk_energy)
+    except (TypeError, ValueError, AttributeError, IndexError, np.linalg.LinAlgError) as error:
+        msg = f"{where}: not a slab of pymatgen: {type(error).__name__}: {error}"
+        raise ReferenceDataError(" ".join(msg.split())) from error
 
 
 def _slab(
@@ -60,7 +72,7 @@ def _slab(
     energy = math.nan if bulk_energy is None else bulk_energy * len(bulk.atoms)
     bulk = ReferenceStructure(bulk.atoms, energy, bulk.forces)
     structures = {"bulk": upright(bulk, vacuum=False), "slab": upright(slab, vacuum=True)}
-    index = "".join(f"m{-i}" if i < 0 else str(i) for i in entry["miller_index"])
+    index = "".join(f"m{-i}" if i < 0 else str(i) for i in map(int, entry["miller_index"]))
     title = f"{slab.atoms.symbols.formula.reduce()[0]}({index.replace('m', '-')})"
     properties = entry.get("properties") or {}
     stated = _number({**properties, **entry}, "surface_energy")
