@@ -78,6 +78,8 @@ def test_score_emt_and_again(uipbench, tmp_path):
     assert page is not None
     assert (tmp_path / page.group(1)).is_file()
     assert "\x1b[" not in first.stdout
+    assert "level of theory: the model was fitted to no functional" in first.stdout
+    assert "checks pass" in first.stdout
     again = uipbench(*command)
     assert again.returncode == 0
     assert "everything is there" in again.stdout
@@ -153,7 +155,9 @@ def test_models_that_break_fail_by_case_with_a_reason(uipbench, tmp_path, action
     write_model(tmp_path / "m.py", FAILING.format(action=action))
     limit = "3" if kind == "timed_out" else "60"
     done = uipbench(
-        "score", "m.py", "--cases", "al_111", "--protocol", "fixed", "--limit", limit, timeout=90
+        *("score", "m.py", "--force", "--cases", "al_111", "--protocol", "fixed"),
+        *("--limit", limit),
+        timeout=90,
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"failed: al_111 (fixed): {kind}" in done.stdout
@@ -168,7 +172,7 @@ def test_crash_is_tried_again_and_replaced(uipbench, tmp_path):
     write_model(tmp_path / "m.py", FAILING.format(action=crash_once))
     flag = tmp_path / "flag"
     flag.touch()
-    command = ("score", "m.py", "--cases", "al_111", "--protocol", "fixed")
+    command = ("score", "m.py", "--force", "--cases", "al_111", "--protocol", "fixed")
     assert uipbench(*command, FLAG=str(flag)).returncode == 1
     flag.unlink()
     done = uipbench(*command, FLAG=str(flag))
@@ -271,6 +275,9 @@ def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign
     command = [sys.executable, "-m", "uipbench", "score", "m.py", "--protocol", "fixed"]
     command += ["--cases", "[ac][glu]_*", "--workers", "1"]
     slow = {**os.environ, "COUNT_FILE": str(count), "CALL_SECONDS": "0.2"}
+    check = [sys.executable, "-m", "uipbench", "check", "m.py"]
+    unhurried = {**os.environ, "COUNT_FILE": os.devnull}
+    subprocess.run(check, cwd=tmp_path, env=unhurried, capture_output=True, check=True)
     journal = tmp_path / "uipbench-results" / "m" / "surface_energy.journal.jsonl"
     process = subprocess.Popen(
         command, cwd=tmp_path, env=slow, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -113,3 +113,38 @@ def test_calculator_counts_and_stops_at_the_limit(engine):
     atoms.rattle(0.01)
     with pytest.raises(CaseTimeoutError, match=r"used 61 s of evaluations, limit 60 s \(--limit\)"):
         atoms.get_forces()
+
+
+@pytest.mark.parametrize(
+    ("workers", "batch_limit", "requests"), [(1, 8, [5]), (1, 3, [3, 2]), (2, 1, [1] * 5)]
+)
+def test_images_of_a_band_are_as_few_requests_as_the_limit_allows(
+    engine, monkeypatch, workers, batch_limit, requests
+):
+    sizes, evaluate = [], WorkerProcess.evaluate
+
+    def recorded(self, structures, *rest):
+        sizes.append(len(structures))
+        return evaluate(self, structures, *rest)
+
+    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    counted = []
+    one = engine(workers=workers, batch_limit=batch_limit)
+    calculator = EngineCalculator(one, limit=60.0, count=lambda: counted.append(1))
+    images = [rattled(4, seed) for seed in range(5)]
+    found = calculator.evaluate_together(images)
+    assert sizes == requests
+    assert calculator.evaluations == len(counted) == 5
+    assert calculator.seconds == pytest.approx(sum(e.seconds for e in found))
+    for atoms, e in zip(images, found, strict=True):
+        atoms.calc = EMT()
+        assert e.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+
+
+def test_a_bad_structure_in_a_batch_raises_its_own_error(engine):
+    calculator = EngineCalculator(engine(workers=1, batch_limit=8), limit=60.0)
+    with pytest.raises(ModelRaisedError, match="two is bad"):
+        calculator.evaluate_together([rattled(4, 0), rattled(2, 1), rattled(5, 2)])
+    calculator.seconds = 61.0
+    with pytest.raises(CaseTimeoutError):
+        calculator.evaluate_together([rattled(4, 0)])

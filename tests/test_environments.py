@@ -14,6 +14,7 @@ import pytest
 from ase.build import bulk
 
 from tests.conftest import write_model
+from uipbench.environment_build import install_commands, interpreter_for
 from uipbench.environments import (
     MARKER,
     Environment,
@@ -24,11 +25,11 @@ from uipbench.environments import (
     list_environments,
     package_versions,
     remove_environment,
-    weights_sha256,
 )
 from uipbench.errors import EnvironmentSetupError, RegistryError
 from uipbench.installed import running_interpreter_satisfies
 from uipbench.modelfile import ModelFile, read_model_file
+from uipbench.weights import weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -243,12 +244,43 @@ def test_offline_names_what_is_needed(tmp_path: Path, cache: Path) -> None:
     assert not cache.exists()
 
 
+def needing_python(folder: Path, specifier: str) -> ModelFile:
+    path = model_file(folder, ["tinymodel"])
+    path.write_text(path.read_text().replace(">=3.11", specifier))
+    return read_model_file(path, own=True)
+
+
 @pytest.mark.usefixtures("cache")
-def test_no_python_fits(tmp_path: Path) -> None:
-    path = model_file(tmp_path, ["tinymodel"])
-    path.write_text(path.read_text().replace(">=3.11", ">=4"))
+def test_no_python_is_known_to_fit(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentSetupError, match="needs Python >=4"):
-        ensure_environment(read_model_file(path, own=True))
+        ensure_environment(needing_python(tmp_path, ">=4"))
+
+
+@pytest.mark.usefixtures("cache")
+def test_no_python_on_the_path_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name on the PATH that does not run, as a version manager's may, is no interpreter."""
+    shim = tmp_path / "bin" / "python3.18"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\necho 'not installed' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent))
+    message = "needs Python >=3.18, .* no other fits on the PATH; .*--installer uv"
+    with pytest.raises(EnvironmentSetupError, match=message):
+        ensure_environment(needing_python(tmp_path, ">=3.18"))
+
+
+def test_another_python_on_the_path_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "bin" / "python3.18"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\necho 3.18.2\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(other.parent))
+    assert interpreter_for(">=3.18") == (str(other), "3.18")
+    assert interpreter_for(">=3.18.3,<3.19") == (None, "3.18")
+    create, *_ = install_commands(needing_python(tmp_path, ">=3.18"), tmp_path / "e", "pip")
+    assert create == [str(other), "-m", "venv", str(tmp_path / "e")]
 
 
 @pytest.mark.usefixtures("cache")
@@ -303,6 +335,30 @@ def test_command_line(tmp_path: Path, uipbench: Callable[..., Run]) -> None:
     again = uipbench("env", "remove", path)
     assert again.returncode == 2
     assert "has no environment of its own" in again.stderr
+
+
+@pytest.mark.usefixtures("cache")
+def test_resolve_installs_nothing_and_names_what_cannot_be_found(
+    tmp_path: Path, uipbench: Callable[..., Run]
+) -> None:
+    good = model_file(tmp_path, ["tinymodel==1.5"], '# no-deps = ["stalepins==2.0"]\n')
+    bad = good.with_name("bad.py")
+    bad.write_text(good.read_text().replace("==1.5", "==1.6").replace('"tiny"', '"bad"'))
+    both = uipbench("env", "resolve", str(good), str(bad))
+    assert both.returncode == 1
+    first, second, *_ = both.stdout.splitlines()
+    assert first == "resolved  tiny"
+    assert second.startswith("failed    bad: no packages: the step 'install' failed")
+    assert "tinymodel==1.6" in both.stdout
+    assert list_environments() == []
+
+
+@pytest.mark.slow
+def test_packages_of_every_registered_model_can_still_be_found(
+    uipbench: Callable[..., Run],
+) -> None:
+    done = uipbench("env", "resolve", timeout=3600)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow

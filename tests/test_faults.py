@@ -60,7 +60,9 @@ def folder(tmp_path):
 )
 def test_a_relaxation_that_breaks_has_a_reason(folder, action, kinds):
     model = write_model(folder / "m.py", MODEL.format(action=action))
-    found = package.score(str(model), out=folder / "r", data=folder, protocols=["relaxed"])
+    found = package.score(
+        str(model), out=folder / "r", data=folder, protocols=["relaxed"], force=True
+    )
     (record,) = found["surface_energy"].records
     assert record.outcome.status == "failed"
     assert record.outcome.kind in kinds

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import THEORY, structure
+from tests.toy_dft import BondCounting
 from uipbench.case import Case
 from uipbench.casefiles import Quantity
 from uipbench.errors import NotConvergedError
@@ -151,6 +152,25 @@ def test_relaxed_equals_a_scan_over_the_height():
     assert found["grain_boundary_energy"] == pytest.approx(gamma, abs=1e-3)
     expected = (lowest - float(bulk.cell[2, 2])) / 2
     assert found["excess_volume"] == pytest.approx(expected, abs=3e-3)
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "relaxed"])
+def test_coherent_twin_breaks_no_bond(protocol):
+    """All atoms keep their 12 neighbours."""
+    model = BondCounting(reach=3.0)
+    found = TASK.predict(twin_case(), model, protocol).values["grain_boundary_energy"]
+    assert found == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "relaxed"])
+def test_missing_plane_costs_its_bonds(protocol):
+    """Two planes out of a crystal: 2 × 3 bonds a surface atom are broken, as by two surfaces."""
+    crystal = stacked("Cu", CRYSTAL)
+    cut = crystal[[n for n in range(12) if n not in (0, 6)]]
+    model = BondCounting(reach=3.0)
+    found = TASK.predict(boundary_case(crystal, cut), model, protocol).values
+    area = 3.6**2 * np.sqrt(3) / 4
+    assert found["grain_boundary_energy"] == pytest.approx(3 / area * 16.021766, rel=1e-7)
 
 
 def test_fixed_reports_every_structure_and_changes_none():

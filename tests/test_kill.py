@@ -48,7 +48,10 @@ TASK = "surface_energy"
 
 
 def run(model: str, out: str) -> None:
-    score(model, out=Path(out), tasks=[TASK], cases=CASES, protocols=["fixed"], offline=True)
+    fixed = ["fixed"]
+    score(
+        model, out=Path(out), tasks=[TASK], cases=CASES, protocols=fixed, offline=True, force=True
+    )
 
 
 def fingerprints() -> dict[str, str]:

@@ -365,7 +365,6 @@ def test_images_without_energies_are_named(tmp_path):
 
 
 def test_a_finished_band_is_scored(tmp_path):
-    pytest.importorskip("uipbench.tasks.li_migration", reason="the task is not merged yet")
     write(tmp_path / "band.traj", hop())
     done = run("data", "import", "neb", tmp_path / "m", tmp_path / "band.traj", "--id", "cu")
     assert done.returncode == 0, done.stdout

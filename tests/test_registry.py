@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from uipbench.errors import RegistryError
@@ -53,3 +55,23 @@ def test_every_task_states_all_it_must():
     for task in load_tasks().values():
         assert check_task(task, task.name) is task
         assert len(task.summary) > 40
+
+
+def test_version_covers_all_modules_of_a_task_but_its_metrics(tmp_path, monkeypatch):
+    """Three packages that differ in one module each."""
+    body = (
+        "from uipbench.task import Task\n\n\nclass Two(Task):\n"
+        + "".join(f"    {n} = 'two'\n" for n in ("name", "title", "summary", "quantity", "unit"))
+        + "    citation = 'x'\n\n    def predict(self, case, calculator, protocol): ...\n"
+    )
+    versions = {}
+    for name, physics, metrics in (("ta", 1, 1), ("tb", 2, 1), ("tc", 1, 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "__init__.py").write_text(body)
+        (folder / "physics.py").write_text(f"VALUE = {physics}\n")
+        (folder / "metrics.py").write_text(f"VALUE = {metrics}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        versions[name] = task_version(importlib.import_module(name).Two())
+    assert versions["ta"] != versions["tb"]
+    assert versions["ta"] == versions["tc"]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import make_case, structure
+from tests.toy_dft import BondCounting
 from uipbench.errors import NotConvergedError
 from uipbench.relaxation import relax_positions
 from uipbench.tasks.surface_energy import TASK, strained_slab, surface_energy
@@ -64,6 +65,13 @@ def test_relaxed_equals_another_optimiser_and_another_bulk():
     expected = (slab.get_potential_energy() - 4 * bulk_energy) / (2 * area) * J_PER_M2
     found = TASK.predict(make_case(), EMT(), "relaxed").values["surface_energy"]
     assert found == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("protocol", ["fixed", "relaxed"])
+def test_broken_bonds(protocol):
+    """Each surface atom of fcc (111) lost 3 of 12 neighbours; a bond belongs to two surfaces."""
+    found = TASK.predict(make_case(), BondCounting(reach=3.0), protocol).values["surface_energy"]
+    assert found == pytest.approx(3 / 2 / (3.6**2 * np.sqrt(3) / 4) * 16.021766, rel=1e-7)
 
 
 def test_fixed_reports_every_structure_and_changes_none():

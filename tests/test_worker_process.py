@@ -19,7 +19,7 @@ from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 
 from tests.conftest import write_model
-from uipbench.environments import ensure_environment, weights_sha256
+from uipbench.environments import ensure_environment
 from uipbench.errors import (
     ModelRaisedError,
     NonFiniteError,
@@ -28,6 +28,7 @@ from uipbench.errors import (
     WorkerTimeoutError,
 )
 from uipbench.model_registry import find_model
+from uipbench.weights import weights_sha256
 from uipbench.worker_process import Evaluation, WorkerProcess
 
 if TYPE_CHECKING:

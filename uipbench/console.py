@@ -222,6 +222,7 @@ def score_rows(
             outcomes[protocol],
             task.quantity,
             protocol,
+            task.absolute_error,
         )
         for protocol in ("fixed", "relaxed")
     }

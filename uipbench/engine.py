@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
+    from uipbench.energy_convention import EnergyCorrections
     from uipbench.worker_process import Evaluation, WorkerProcess
 
 
@@ -47,6 +48,7 @@ class EvaluationEngine:
         workers: Worker processes side by side.
         batch_limit: Most structures in one request to a worker.
         start_timeout: Seconds a worker may take to load the model.
+        energy_corrections: What the card says the model's energies contain.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class EvaluationEngine:
         workers: int,
         batch_limit: int = 1,
         start_timeout: float = 600.0,
+        energy_corrections: EnergyCorrections = "none",
     ) -> None:
+        self.energy_corrections: EnergyCorrections = energy_corrections
         self._make_worker = make_worker
         self._batch_limit = batch_limit
         self._start_timeout = start_timeout
-        self._requests: queue.Queue[_Request | None] = queue.Queue()
+        self._requests: queue.Queue[list[_Request] | None] = queue.Queue()
         self._threads = [
             threading.Thread(target=self._serve, name=f"worker-{i}", daemon=True)
             for i in range(workers)
@@ -86,9 +90,26 @@ class EvaluationEngine:
         Raises:
             CaseError: What went wrong with this structure.
         """
-        request = _Request(atoms, properties, timeout)
-        self._requests.put(request)
-        return request.answer.result()
+        return self.evaluate_together([atoms], properties, timeout)[0]
+
+    def evaluate_together(
+        self, structures: Sequence[Atoms], properties: tuple[str, ...], timeout: float
+    ) -> list[Evaluation]:
+        """Evaluate structures in as few requests as the batch limit allows; blocks as above.
+
+        Args:
+            structures: Such as the images of a band; not changed.
+            properties: The same for all.
+            timeout: Seconds for each of them.
+
+        Raises:
+            CaseError: What went wrong with the first of them that failed.
+        """
+        requests = [_Request(atoms, properties, timeout) for atoms in structures]
+        size = self._batch_limit
+        for start in range(0, len(requests), size):
+            self._requests.put(requests[start : start + size])
+        return [request.answer.result() for request in requests]
 
     def close(self) -> None:
         """Stop the workers; unanswered requests fail."""
@@ -121,17 +142,21 @@ class EvaluationEngine:
         first = self._requests.get()
         if first is None:
             return None
-        batch = [first]
-        while len(batch) < self._batch_limit and not first.alone:
+        batch = list(first)
+        while len(batch) < self._batch_limit and not batch[0].alone:
             try:
-                request = self._requests.get_nowait()
+                more = self._requests.get_nowait()
             except queue.Empty:
                 break
-            if request is None or request.alone or request.properties != first.properties:
-                self._requests.put(request)
+            if more is None or not self._fits(batch, more):
+                self._requests.put(more)
                 break
-            batch.append(request)
+            batch.extend(more)
         return batch
+
+    def _fits(self, batch: Sequence[_Request], more: Sequence[_Request]) -> bool:
+        same = more[0].properties == batch[0].properties
+        return same and not more[0].alone and len(batch) + len(more) <= self._batch_limit
 
     def _answer(self, worker: WorkerProcess, batch: Sequence[_Request]) -> None:
         timeout = sum(request.timeout for request in batch)
@@ -149,7 +174,7 @@ class EvaluationEngine:
         for request in batch:
             if retry:
                 request.alone = True
-                self._requests.put(request)
+                self._requests.put([request])
             elif not request.answer.done():
                 request.answer.set_exception(error)
 
@@ -164,6 +189,7 @@ class EngineCalculator(Calculator):
     Attributes:
         seconds: Seconds of evaluation used.
         evaluations: Structures evaluated.
+        energy_corrections: Those of the engine.
     """
 
     implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress"]
@@ -172,6 +198,7 @@ class EngineCalculator(Calculator):
         self, engine: EvaluationEngine, *, limit: float, count: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__()
+        self.energy_corrections = engine.energy_corrections
         self._engine = engine
         self._limit = limit
         self._count = count
@@ -190,15 +217,30 @@ class EngineCalculator(Calculator):
             CaseError: What went wrong with this structure.
         """
         super().calculate(atoms, properties, system_changes)
+        wanted = ("energy", "forces", "stress") if "stress" in properties else ("energy", "forces")
+        (evaluation,) = self._evaluated([self.atoms], wanted)
+        self.results = {"energy": evaluation.energy, "forces": evaluation.forces}
+        if evaluation.stress is not None:
+            self.results["stress"] = evaluation.stress
+
+    def evaluate_together(self, structures: Sequence[Atoms]) -> list[Evaluation]:
+        """Energies and forces of structures, in as few requests as the engine's limit allows.
+
+        Raises:
+            CaseError: What went wrong with the first of them that failed.
+        """
+        return self._evaluated(structures, ("energy", "forces"))
+
+    def _evaluated(
+        self, structures: Sequence[Atoms], properties: tuple[str, ...]
+    ) -> list[Evaluation]:
         left = self._limit - self.seconds
         if left <= 0:
             msg = f"used {self.seconds:.0f} s of evaluations, limit {self._limit:g} s (--limit)"
             raise CaseTimeoutError(msg)
-        wanted = ("energy", "forces", "stress") if "stress" in properties else ("energy", "forces")
-        evaluation = self._engine.evaluate(self.atoms, wanted, left)
-        self.seconds += evaluation.seconds
-        self.evaluations += 1
-        self._count()
-        self.results = {"energy": evaluation.energy, "forces": evaluation.forces}
-        if evaluation.stress is not None:
-            self.results["stress"] = evaluation.stress
+        found = self._engine.evaluate_together(structures, properties, left)
+        for evaluation in found:
+            self.seconds += evaluation.seconds
+            self.evaluations += 1
+            self._count()
+        return found

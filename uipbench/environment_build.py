@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from packaging.specifiers import SpecifierSet
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Installer = Literal["pip", "uv"]
 TAIL_LINES: Final = 15
 _MINORS: Final = range(9, 20)
+_PIP_OPTIONS: Final = ("--no-input", "--progress-bar", "off")
 _PROGRESS: Final = re.compile(
     r"^(Collecting \S+|Processing \S+|Downloading \S+.*\)|Building wheel for \S+"
     r"|Installing collected packages|Successfully installed)"
@@ -53,24 +55,40 @@ _HINTS: Final = (
 )
 
 
-def interpreter_for(requires_python: str) -> tuple[str, str]:
-    """Program and ``major.minor`` of an interpreter: the running one or another on the PATH.
+def interpreter_for(requires_python: str) -> tuple[str | None, str]:
+    """Program and ``major.minor`` of an interpreter: the running one, else another on the PATH.
+
+    Returns:
+        The program is None where none is there; uv can then bring one of that version.
 
     Raises:
-        EnvironmentSetupError: None fits.
+        EnvironmentSetupError: No version of Python is known to fit.
     """
     wanted = SpecifierSet(requires_python)
     if wanted.contains(platform.python_version(), prereleases=True):
         return sys.executable, f"{sys.version_info.major}.{sys.version_info.minor}"
-    for minor in _MINORS:
-        program = shutil.which(f"python3.{minor}")
-        if program and wanted.contains(f"3.{minor}.99", prereleases=True):
-            return program, f"3.{minor}"
-    msg = (
-        f"the model needs Python {requires_python}, this is {platform.python_version()} and no "
-        "other fits on the PATH; install one, or run uipbench with one"
-    )
+    fitting = [f"3.{minor}" for minor in _MINORS if wanted.contains(f"3.{minor}.99")]
+    for version in fitting:
+        program = shutil.which(f"python{version}")
+        if program and wanted.contains(_version_of(program) or "0", prereleases=True):
+            return program, version
+    if fitting:
+        return None, fitting[0]
+    msg = f"the model needs Python {requires_python}, which no known version is; mend its header"
     raise EnvironmentSetupError(msg)
+
+
+@cache
+def _version_of(program: str) -> str | None:
+    """Version an interpreter says it has; None where it does not run, as shims may not."""
+    code = "import platform; print(platform.python_version())"
+    try:
+        done = subprocess.run(
+            [program, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def venv_python(folder: Path) -> Path:
@@ -90,26 +108,60 @@ def site_packages(folder: Path) -> Path:
     raise EnvironmentSetupError(msg)
 
 
-def install_commands(
-    model: ModelFile, folder: Path, program: str, installer: Installer
-) -> list[list[str]]:
+def install_commands(model: ModelFile, folder: Path, installer: Installer) -> list[list[str]]:
     """Commands that make the environment, in order.
 
     Raises:
-        EnvironmentSetupError: uv is wanted and is not there.
+        EnvironmentSetupError: uv is wanted and is not there, or no Python fits.
     """
+    program, version = interpreter_for(model.requires_python)
     python = str(venv_python(folder))
     if installer == "uv":
-        uv = shutil.which("uv")
-        if uv is None:
-            msg = "uv is not on the PATH; install it or leave out --installer uv"
-            raise EnvironmentSetupError(msg)
-        create = [uv, "venv", "--python", program, str(folder)]
+        uv = _uv()
+        create = [uv, "venv", "--python", program or version, str(folder)]
         install = [uv, "pip", "install", "--python", python]
     else:
-        create = [program, "-m", "venv", str(folder)]
-        install = [python, "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-    commands = [create, [*install, *_needed(model)]]
+        create = [_program(model, program), "-m", "venv", str(folder)]
+        install = [python, "-m", "pip", "install", *_PIP_OPTIONS]
+    return [create, *_install(model, install)]
+
+
+def resolve_commands(model: ModelFile, installer: Installer) -> list[list[str]]:
+    """Commands that find a set of packages for the model and install nothing.
+
+    Raises:
+        EnvironmentSetupError: uv is wanted and is not there, or no Python fits.
+    """
+    program, version = interpreter_for(model.requires_python)
+    if installer == "uv":
+        install = [_uv(), "pip", "install", "--dry-run", "--python", program or version]
+    else:
+        install = [_program(model, program), "-m", "pip", "install", "--dry-run", *_PIP_OPTIONS]
+        install.append("--ignore-installed")
+    return _install(model, install)
+
+
+def _uv() -> str:
+    uv = shutil.which("uv")
+    if uv is None:
+        msg = "uv is not on the PATH; install it or leave out --installer uv"
+        raise EnvironmentSetupError(msg)
+    return uv
+
+
+def _program(model: ModelFile, program: str | None) -> str:
+    if program is None:
+        msg = (
+            f"model '{model.card.name}' needs Python {model.requires_python}, this is "
+            f"{platform.python_version()} and no other fits on the PATH; install one, or let uv "
+            f"bring one: uipbench env create {model.address} --installer uv"
+        )
+        raise EnvironmentSetupError(msg)
+    return program
+
+
+def _install(model: ModelFile, install: list[str]) -> list[list[str]]:
+    commands = [[*install, *_needed(model)]]
     if model.no_deps:
         commands.append([*install, "--no-deps", *model.no_deps])
     return commands

@@ -28,13 +28,12 @@ from uipbench.environment_build import (
     site_packages,
     venv_python,
 )
-from uipbench.errors import EnvironmentSetupError, RegistryError
+from uipbench.errors import EnvironmentSetupError
 from uipbench.installed import (
     WORKER_PACKAGES,
     all_versions,
     applicable,
     installed_versions,
-    package_folder,
     running_interpreter_satisfies,
 )
 from uipbench.paths import cache_folder
@@ -152,10 +151,9 @@ def ensure_environment(
     name = model.card.name
     if offline:
         needed = ", ".join([*model.dependencies, *model.no_deps]) or "no packages"
-        target = model.path if model.own else name
         msg = (
             f"model '{name}' needs an environment with {needed}, which is not there; "
-            f"make it with: uipbench env create {target}"
+            f"make it with: uipbench env create {model.address}"
         )
         raise EnvironmentSetupError(msg)
     folder = environments_folder() / environment_key(model)
@@ -177,8 +175,8 @@ def _build(
     model: ModelFile, folder: Path, installer: Installer, report: Callable[[str], None]
 ) -> Environment:
     """Make the environment in its folder, which only an interrupted build can have left."""
-    program, python = interpreter_for(model.requires_python)
-    commands = install_commands(model, folder, program, installer)
+    _, python = interpreter_for(model.requires_python)
+    commands = install_commands(model, folder, installer)
     _remove_folder(folder)
     report(f"Creating an environment for {model.card.name} in {folder}")
     what = f"the environment of model '{model.card.name}' could not be made"
@@ -252,48 +250,9 @@ def remove_environment(key: str) -> None:
 def package_versions(model: ModelFile, environment: Environment) -> dict[str, str]:
     """Versions of exactly the packages that the model file names, by canonical name."""
     names = [r.name for r in applicable([*model.dependencies, *model.no_deps])]
-    return installed_versions(names, _search_folder(environment))
+    return installed_versions(names, search_folder(environment))
 
 
-def weights_sha256(
-    model: ModelFile, environment: Environment, checkpoint: Path | None
-) -> str | None:
-    """Digest of the weights: of the user's file, else of the package's; None where neither is.
-
-    Raises:
-        EnvironmentSetupError: The package's file is missing or is not the card's.
-        RegistryError: The user's file cannot be read.
-    """
-    if checkpoint is not None:
-        try:
-            return _sha256(checkpoint)
-        except OSError as error:
-            msg = f"{checkpoint}: cannot be read: {error.strerror}; give a file to --checkpoint"
-            raise RegistryError(msg) from error
-    weights = model.weights
-    if weights is None:
-        return None
-    remedy = "remove and create the environment again (uipbench env remove, uipbench env create)"
-    folder = package_folder(weights.package, _search_folder(environment))
-    path = (folder or environment.site_packages / weights.package) / weights.file
-    try:
-        found = _sha256(path)
-    except OSError as error:
-        msg = f"{path}: weights of model '{model.card.name}': {error.strerror}; {remedy}"
-        raise EnvironmentSetupError(msg) from error
-    if found != weights.sha256:
-        msg = (
-            f"{path}: weights of model '{model.card.name}' have sha256 {found[:12]}…, expected "
-            f"{weights.sha256[:12]}…; {remedy}"
-        )
-        raise EnvironmentSetupError(msg)
-    return found
-
-
-def _search_folder(environment: Environment) -> Path | None:
+def search_folder(environment: Environment) -> Path | None:
+    """Folder of the environment's packages; None for those of the running interpreter."""
     return None if environment.own_interpreter else environment.site_packages
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,6 +9,7 @@
     ├── EnvironmentSetupError    a model's virtual environment could not be made
     ├── ResultFileError          a result file or journal that cannot be read or written
     ├── SettingsError            an option with a value that makes no sense
+    ├── ConformanceError         a model that fails an essential check
     ├── WorkerError              → Failed
     │   ├── WorkerCrashedError
     │   ├── WorkerTimeoutError
@@ -55,6 +56,10 @@ class ResultFileError(UipbenchError):
 
 class SettingsError(UipbenchError):
     """An option has a value that cannot be used."""
+
+
+class ConformanceError(UipbenchError):
+    """A model fails an essential check and is not scored."""
 
 
 class CaseError(UipbenchError):

@@ -88,6 +88,23 @@ def card_table(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in table.items()}
 
 
+def variant_tables(path: Path, card: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The variants of a card by name, with keys as in :func:`card_table`.
+
+    Raises:
+        RegistryError: Not tables, or none.
+    """
+    variants = card["variants"]
+    tables = list(variants.values()) if isinstance(variants, dict) else []
+    if "name" in card or not tables or not all(isinstance(table, dict) for table in tables):
+        msg = f"{path}: [tool.uipbench]: 'variants' must be tables by name, instead of 'name'"
+        raise RegistryError(msg)
+    return {
+        name: {key.replace("-", "_"): value for key, value in table.items()}
+        for name, table in variants.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderTable:
     """A table of the header, with errors that say where they are."""

@@ -17,30 +17,26 @@ from pydantic import ValidationError
 
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
-from uipbench.model_header import HeaderTable, card_table, read_header, read_source
+from uipbench.model_header import (
+    HeaderTable,
+    card_table,
+    read_header,
+    read_source,
+    variant_tables,
+)
+from uipbench.model_weights import WeightsSpec, read_weights
 from uipbench.results import CardRecord
+from uipbench.suggestions import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_EXTRA_KEYS: Final = frozenset({"no_deps", "environment", "weights", "golden", "elements_except"})
-_WEIGHTS_KEYS: Final = frozenset({"package", "file", "sha256"})
-
-
-@dataclass(frozen=True, slots=True)
-class WeightsSpec:
-    """The weights file that comes inside a package.
-
-    Attributes:
-        package: Import name of the package.
-        file: Path within the package's folder.
-        sha256: Digest of the file.
-    """
-
-    package: str
-    file: str
-    sha256: str
+_EXTRA_KEYS: Final = frozenset(
+    {"no_deps", "environment", "weights", "golden", "approximate", "elements_except"}
+)
+_APPROXIMATE: Final = frozenset({"forces", "stress", "rotation"})
+_OPTIONAL_KEYS: Final = frozenset({"parameters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +63,15 @@ class ModelFile:
         dependencies: PEP 508 requirements.
         no_deps: Requirements installed without their own dependencies.
         environment: Environment variables of the worker alone.
-        weights: Weights that come inside a package, or None.
+        weights: Weights that come inside a package or are downloaded, or None.
         golden: Known energies.
+        approximate: Of ``forces``, ``stress`` (predicted, not derivatives of the energy) and
+            ``rotation`` (learnt, not built in), what holds only approximately by design.
         own: Whether it is a user's own file rather than a registry entry.
         has_batch: Whether it offers ``load_batch``.
         code_sha256: Digest of the code without comments, layout and docstrings.
+        variant: Of a file with several variants the checkpoint's name, which its ``load`` is
+            given as the last argument; else empty.
     """
 
     path: Path
@@ -82,26 +82,37 @@ class ModelFile:
     environment: Mapping[str, str] = field(default_factory=dict)
     weights: WeightsSpec | None = None
     golden: tuple[GoldenEnergy, ...] = ()
+    approximate: tuple[str, ...] = ()
     own: bool = False
     has_batch: bool = False
     code_sha256: str = ""
+    variant: str = ""
+
+    @property
+    def address(self) -> str:
+        """What the command line takes for this model: a name, or a path of a user's own."""
+        name = self.card.name
+        return f"{self.path}{f'::{name}' if self.variant else ''}" if self.own else name
 
 
-def read_model_file(path: Path, *, own: bool) -> ModelFile:
+def read_model_file(path: Path, *, own: bool, name: str = "") -> ModelFile:
     """Read and check a model file without running it.
 
     Args:
         path: The file.
         own: A user's own file: of the card only what is known need be stated.
+        name: Of a file with several variants, the one that is wanted.
 
     Raises:
         RegistryError: One line on what is wrong, where, and what to do.
     """
     source = read_source(path)
     header = read_header(path, source)
-    table = HeaderTable(path, "[tool.uipbench]", card_table(path, header))
+    shared = HeaderTable(path, "[tool.uipbench]", card_table(path, header))
+    table = _variant(shared, name) if "variants" in shared.values else shared
     table.check_keys(frozenset(CardRecord.model_fields) | _EXTRA_KEYS)
-    functions = _functions(path, source)
+    variant = "" if table is shared else str(table.values.get("checkpoint", table.values["name"]))
+    functions = _functions(path, source, (*_ARGUMENTS, "variant") if variant else _ARGUMENTS)
     environment = table.texts_by_name("environment")
     return ModelFile(
         path=path,
@@ -110,12 +121,31 @@ def read_model_file(path: Path, *, own: bool) -> ModelFile:
         dependencies=_requirements(HeaderTable(path, "the header", header), "dependencies"),
         no_deps=_requirements(table, "no_deps"),
         environment=environment,
-        weights=_weights(path, table),
+        weights=read_weights(path, table),
         golden=_golden(path, table),
+        approximate=_approximate(table),
         own=own,
         has_batch="load_batch" in functions,
-        # The variables reach the model's code, so they count as part of it.
-        code_sha256=code_digest(source, repr(sorted(environment.items()))),
+        # Variables and variant reach the model's code, so they count as part of it.
+        code_sha256=code_digest(
+            source, repr(sorted(environment.items())), *([repr([variant])] if variant else [])
+        ),
+        variant=variant,
+    )
+
+
+def _variant(shared: HeaderTable, name: str) -> HeaderTable:
+    """The table of one variant: what all share, and its own keys, which win."""
+    variants = variant_tables(shared.path, shared.values)
+    if name not in variants:
+        hint = suggestion(name, variants) if name else f"known: {', '.join(variants)}"
+        msg = f"{shared.path}: no variant '{name}'; {hint}; give one as FILE::NAME"
+        raise RegistryError(msg)
+    common = {key: value for key, value in shared.values.items() if key != "variants"}
+    return HeaderTable(
+        shared.path,
+        f"[tool.uipbench.variants.{name}]",
+        common | variants[name] | {"name": name},
     )
 
 
@@ -123,8 +153,10 @@ def _card(table: HeaderTable, path: Path, *, own: bool) -> CardRecord:
     stated = {k: v for k, v in table.values.items() if k not in _EXTRA_KEYS}
     if own:
         unknown: dict[str, Any] = dict.fromkeys(CardRecord.model_fields, "unknown")
+        unknown |= {"energy_corrections": "none"}
         stated = unknown | {"name": path.stem, "parameters": None, "elements": []} | stated
         stated["title"] = table.values.get("title", stated["name"])
+    stated = dict.fromkeys(_OPTIONAL_KEYS) | stated
     if "elements" in stated:
         stated["elements"] = _elements(table, stated["elements"])
     try:
@@ -133,7 +165,7 @@ def _card(table: HeaderTable, path: Path, *, own: bool) -> CardRecord:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         found = "" if first["type"] == "missing" else f" is {str(first['input'])[:80]!r}:"
-        msg = f"{path}: [tool.uipbench]: '{key}'{found} {first['msg']}; see docs/models.md"
+        msg = f"{path}: {table.where}: '{key}'{found} {first['msg']}; see docs/models.md"
         raise RegistryError(msg) from error
 
 
@@ -180,19 +212,6 @@ def _requirements(table: HeaderTable, key: str) -> tuple[str, ...]:
     return requirements
 
 
-def _weights(path: Path, table: HeaderTable) -> WeightsSpec | None:
-    if "weights" not in table.values:
-        return None
-    fields = table.texts_by_name("weights")
-    HeaderTable(path, "[tool.uipbench.weights]", fields).check_keys(_WEIGHTS_KEYS)
-    missing = sorted(_WEIGHTS_KEYS - set(fields))
-    if missing:
-        table.fail("weights", f"also the key '{missing[0]}'")
-    if not re.fullmatch(r"[0-9a-f]{64}", fields["sha256"]):
-        table.fail("weights", "a sha256 of 64 hexadecimal digits")
-    return WeightsSpec(**fields)
-
-
 def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
     golden = []
     for entry in table.values.get("golden", []):
@@ -205,7 +224,14 @@ def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
     return tuple(golden)
 
 
-def _functions(path: Path, source: str) -> dict[str, ast.FunctionDef]:
+def _approximate(table: HeaderTable) -> tuple[str, ...]:
+    names = table.texts("approximate")
+    if not _APPROXIMATE.issuperset(names):
+        table.fail("approximate", f"some of {', '.join(sorted(_APPROXIMATE))}")
+    return names
+
+
+def _functions(path: Path, source: str, arguments: tuple[str, ...]) -> dict[str, ast.FunctionDef]:
     """Top-level functions of the file, which must have ``load``."""
     try:
         tree = ast.parse(source)
@@ -217,14 +243,14 @@ def _functions(path: Path, source: str) -> dict[str, ast.FunctionDef]:
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     for name in {"load", "load_batch"} & set(functions):
         given = len(functions[name].args.posonlyargs) + len(functions[name].args.args)
-        if given != len(_ARGUMENTS) and functions[name].args.vararg is None:
+        if given != len(arguments) and functions[name].args.vararg is None:
             msg = (
                 f"{path}:{functions[name].lineno}: '{name}' takes {given} arguments, expected "
-                f"{name}({', '.join(_ARGUMENTS)})"
+                f"{name}({', '.join(arguments)})"
             )
             raise RegistryError(msg)
     if "load" not in functions:
-        msg = f"{path}: no function 'load({', '.join(_ARGUMENTS)})'; define it at the top level"
+        msg = f"{path}: no function 'load({', '.join(arguments)})'; define it at the top level"
         raise RegistryError(msg)
     return functions
 

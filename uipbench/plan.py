@@ -80,7 +80,7 @@ def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -
     """
     jobs = []
     for task in selection.tasks:
-        version = task_version(task)
+        version = physics_version(task, model)
         for case in selected_cases(task, selection.cases):
             for protocol in selection.protocols:
                 if in_tier(case, protocol, selection.tier):
@@ -88,6 +88,14 @@ def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -
                     jobs.append(Job(task, case, protocol, key))
     _check_patterns(selection)
     return jobs
+
+
+def physics_version(task: Task, model: ModelRecord) -> str:
+    """Version of the task, and the model's energy corrections where they matter to it."""
+    corrections = model.card.energy_corrections
+    if task.corrections_cancel or corrections == "none":
+        return task_version(task)
+    return f"{task_version(task)}+{corrections}"
 
 
 def content_key(

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from uipbench import cell_relaxation, relaxation
+from uipbench import cell_relaxation, neb, relaxation
 from uipbench.digests import code_digest
 from uipbench.errors import RegistryError
 from uipbench.suggestions import nearest
@@ -17,6 +17,7 @@ from uipbench.task import Task, check_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
 
 ENTRY_POINT_GROUP = "uipbench.tasks"
 
@@ -61,8 +62,24 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 def task_version(task: Task) -> str:
     """Version of the physics: the number raised by hand and a digest of the code that runs."""
     module = inspect.getmodule(type(task))
-    sources = [inspect.getsource(m) for m in (module, relaxation, cell_relaxation) if m is not None]
+    own = [] if module is None else [module, *_submodules(module)]
+    bands = [neb] if any(_is_from(neb, value) for m in own for value in vars(m).values()) else []
+    sources = [inspect.getsource(m) for m in (*own, relaxation, cell_relaxation, *bands)]
     return f"{task.version}-{code_digest(*sources)[:12]}"
+
+
+def _submodules(module: ModuleType) -> list[ModuleType]:
+    """Modules of a task that is a folder of several, sorted by name.
+
+    ``metrics`` is not one of them: it says how predictions are compared, not how they are made.
+    """
+    names = {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", []))}
+    return [importlib.import_module(f"{module.__name__}.{n}") for n in sorted(names - {"metrics"})]
+
+
+def _is_from(module: ModuleType, value: object) -> bool:
+    """Whether a task's module imported this from ``module``."""
+    return getattr(value, "__module__", None) == module.__name__
 
 
 def _folders() -> Iterable[tuple[str, object]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uipbench.casefiles import write_atomically
+from uipbench.energy_convention import EnergyCorrections  # noqa: TC001 - pydantic reads it
 from uipbench.errors import ResultFileError
 from uipbench.outcome import Failed, Outcome, Predicted
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=80)]
+ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.@-]*$", max_length=80)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
@@ -31,7 +33,7 @@ class _Strict(BaseModel):
 class CardRecord(_Strict):
     """The model card, as it was when the model was run."""
 
-    name: Name
+    name: ModelName
     title: Text
     family: Text
     checkpoint: Text
@@ -41,6 +43,7 @@ class CardRecord(_Strict):
     parameters: int | None
     elements: list[str]
     energy_convention: Text
+    energy_corrections: EnergyCorrections = "none"
     citation: Text
     url: Text
 
@@ -61,6 +64,11 @@ class ModelRecord(_Strict):
     code_sha256: str
     packages: dict[str, str]
     own: bool
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What of the model decides its predictions."""
+        return self.model_dump(include={"weights_sha256", "code_sha256", "packages"})
 
 
 class RunSettings(_Strict):
@@ -136,8 +144,61 @@ class OwnDataRecord(_Strict):
     sha256: str
 
 
+class CheckLine(_Strict):
+    """One line of a conformance report.
+
+    Attributes:
+        name: Of the check, such as ``forces``.
+        status: ``fail`` is an essential check beyond its limit, ``warning`` one that scoring
+            can live with, ``unknown`` one that could not be made.
+        measured: What was found, as people read it.
+        limit: What was allowed.
+        meaning: What a failure would mean.
+        value: The number that was compared, in ``unit``, or None.
+        bound: The largest number allowed, or None.
+        unit: Unit in plain ASCII.
+    """
+
+    name: Name
+    status: Literal["pass", "fail", "warning", "unknown"]
+    measured: Text
+    limit: Text
+    meaning: Text
+    value: float | None = None
+    bound: float | None = None
+    unit: Text = ""
+
+
+class CheckRecord(_Strict):
+    """Conformance report of a model, see :mod:`uipbench.conformance`.
+
+    Attributes:
+        version: Digest of the code of the checks.
+        lines: One a check.
+        evaluations: Structures evaluated.
+        seconds: Time they took in the model.
+    """
+
+    version: Text
+    lines: list[CheckLine]
+    evaluations: int
+    seconds: float
+
+    def names(self, status: str) -> list[str]:
+        """Names of the checks with a status."""
+        return [line.name for line in self.lines if line.status == status]
+
+    @property
+    def verdict(self) -> dict[str, str]:
+        """Status by check: what two reports of one model have in common."""
+        return {line.name: line.status for line in self.lines}
+
+
 class ResultFile(_Strict):
-    """Everything one model predicted in one task."""
+    """Everything one model predicted in one task.
+
+    ``check`` is None in files written before there were conformance reports.
+    """
 
     schema_version: Literal[1]
     task: Name
@@ -146,6 +207,7 @@ class ResultFile(_Strict):
     settings: RunSettings
     provenance: Provenance
     records: list[CaseRecord]
+    check: CheckRecord | None = None
     own_data: OwnDataRecord | None = None
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from uipbench.checking import check_before_scoring
 from uipbench.environments import ensure_environment
 from uipbench.errors import RegistryError
 from uipbench.model_registry import find_model, list_models
@@ -15,11 +16,13 @@ from uipbench.plan import Selection, Tier
 from uipbench.registry import load_task, load_tasks, unknown
 from uipbench.results import OwnDataRecord
 from uipbench.session import RunOptions, Session
+from uipbench.weights import check_offline, fetch_weights, own_weights, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from uipbench.environments import Environment
     from uipbench.modelfile import ModelFile
     from uipbench.outcome import Protocol
     from uipbench.plan import Job
@@ -72,18 +75,60 @@ def open_session(
     model: str,
     options: RunOptions,
     *,
+    name: str | None = None,
     offline: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Session:
     """Find a model, make its environment if it is not there, and look at what is done.
 
+    Args:
+        model: Registry name, or path of a model file.
+        options: How it is run.
+        name: What to call it in results; a user's own weights have a name of their own anyway.
+        offline: Install and download nothing.
+        report: Called with one line of progress now and then.
+
+    Raises:
+        UipbenchError: Unknown model, or an environment that cannot be made.
+    """
+    file, environment = open_model(
+        model, checkpoint=options.checkpoint, name=name, offline=offline, report=report
+    )
+    return Session(file, environment, options)
+
+
+def open_model(
+    model: str,
+    *,
+    checkpoint: Path | None = None,
+    name: str | None = None,
+    offline: bool = False,
+    report: Callable[[str], None] = lambda _: None,
+) -> tuple[ModelFile, Environment]:
+    """Find a model and make ready what it needs: its environment and its weights.
+
+    Args:
+        model: Registry name, or path of a model file.
+        checkpoint: A user's own weights, or None.
+        name: What to call it in results.
+        offline: Install and download nothing.
+        report: Called with one line of progress now and then.
+
     Raises:
         UipbenchError: Unknown model, or an environment that cannot be made.
     """
     file = find_model(model)
+    if checkpoint is not None:
+        file = own_weights(file, checkpoint, name)
+    elif name is not None:
+        file = renamed(file, name)
     _check_own_name(file)
+    if offline:
+        check_offline(file, checkpoint)
     environment = ensure_environment(file, offline=offline, report=report)
-    return Session(file, environment, options)
+    if checkpoint is None:
+        fetch_weights(file, environment, report)
+    return file, environment
 
 
 def _check_own_name(model: ModelFile) -> None:
@@ -94,7 +139,10 @@ def _check_own_name(model: ModelFile) -> None:
     """
     name = model.card.name
     if model.own and (name in list_models() or name == "site"):
-        msg = f"{model.path.name}: the name '{name}' is taken; set another 'name' in its header"
+        msg = (
+            f"{model.path.name}: the name '{name}' is taken; set another 'name' in its header, or "
+            "give one with --name"
+        )
         raise RegistryError(msg)
 
 
@@ -109,7 +157,9 @@ def score(  # noqa: PLR0913 - the options of the command line
     device: str = "cpu",
     dtype: str = "default",
     checkpoint: Path | None = None,
+    name: str | None = None,
     offline: bool = False,
+    force: bool = False,
     data: Path | None = None,
 ) -> dict[str, ResultFile]:
     """Score a model and write its result files.
@@ -123,8 +173,10 @@ def score(  # noqa: PLR0913 - the options of the command line
         protocols: ``fixed``, ``relaxed`` or both.
         device: Device of the model.
         dtype: Precision of the model.
-        checkpoint: Own weights.
-        offline: Never install anything.
+        checkpoint: Own weights, a file or folder.
+        name: What to call the model in results.
+        offline: Never install or download anything.
+        force: Score a model although it fails an essential check; its results are marked.
         data: Folder of own data that is scored instead of the public cases.
 
     Returns:
@@ -135,10 +187,11 @@ def score(  # noqa: PLR0913 - the options of the command line
     """
     own, chosen = own_tasks(data, tasks, out) if data else (None, select_tasks(tasks))
     options = RunOptions(out=out, checkpoint=checkpoint, device=device, dtype=dtype, own_data=own)
-    session = open_session(model, options, offline=offline)
+    session = open_session(model, options, name=name, offline=offline)
     selection = Selection(tasks=chosen, tier=tier, cases=cases, protocols=protocols)
     with session.lock():
         missing = session.missing(session.jobs(selection))
+        check_before_scoring(session, force=force)
         if missing:
             for _ in session.compute(missing, SilentObserver()):
                 pass

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from uipbench.engine import EvaluationEngine
-from uipbench.environments import Environment, package_versions, weights_sha256
+from uipbench.environments import Environment, package_versions
 from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
 from uipbench.journal import Journal
-from uipbench.plan import Job, Selection, content_key, make_jobs
+from uipbench.plan import Job, Selection, content_key, make_jobs, physics_version
 from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
     CaseRecord,
+    CheckRecord,
     FailedRecord,
     ModelRecord,
     OwnDataRecord,
@@ -34,6 +35,7 @@ from uipbench.results import (
     write_result,
 )
 from uipbench.runner import Observer, Runner
+from uipbench.weights import weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ class Session:
             packages=package_versions(model, environment),
             own=model.own,
         )
+        self.check: CheckRecord | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
 
@@ -162,7 +165,7 @@ class Session:
 
     def fresh_records(self, task: Task) -> list[CaseRecord]:
         """Records whose content key is that of the present model, packages, task and case."""
-        version_ = task_version(task)
+        version_ = physics_version(task, self.record)
         cases = {case.id: case for case in task.cases()}
         return [
             r
@@ -244,10 +247,14 @@ class Session:
             make_worker,
             workers=self.options.n_workers,
             batch_limit=1 if self.options.on_cpu else GPU_BATCH,
+            energy_corrections=self.record.card.energy_corrections,
         )
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:
-        """Write the result file of each task that has a journal, then drop the journal."""
+        """Write the result file of each task that has a journal, then drop the journal.
+
+        A file that is otherwise up to date only gets a conformance report that says another thing.
+        """
         paths = []
         for task in tasks:
             path = result_path(self.options.out, self.record.card.name, task.name)
@@ -255,8 +262,19 @@ class Session:
             if journal.path.exists():
                 write_result(path, self.result(task))
                 journal.remove()
-                paths.append(path)
+            elif self._lacks_check(path):
+                write_result(path, read_result(path).model_copy(update={"check": self.check}))
+            else:
+                continue
+            paths.append(path)
         return paths
+
+    def _lacks_check(self, path: Path) -> bool:
+        if self.check is None or not path.exists():
+            return False
+        stored = read_result(path)
+        same = stored.model.key == self.record.key and stored.settings == self.options.settings
+        return same and (stored.check is None or stored.check.verdict != self.check.verdict)
 
     def result(self, task: Task) -> ResultFile:
         """The result file as it would be written now."""
@@ -268,6 +286,7 @@ class Session:
             settings=self.options.settings,
             provenance=provenance(self._started),
             records=self.fresh_records(task),
+            check=self.check,
             own_data=self.options.own_data,
         )
 

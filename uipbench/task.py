@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from uipbench.case import Case
-    from uipbench.outcome import Prediction, Protocol
+    from uipbench.outcome import Outcome, Prediction, Protocol
+    from uipbench.secondary import SecondaryMetric
 
 _TEXTS = ("name", "title", "summary", "quantity", "unit", "primary_metric", "citation")
 
@@ -39,6 +40,8 @@ class Task(ABC):
         citation: Source of the definition.
         version: Raised by hand when the physics of ``predict`` changes: results of another
             version are stale.
+        corrections_cancel: Whether composition corrections of a model's energies have no effect;
+            otherwise ``predict`` asks for them (:func:`uipbench.kit.energy_corrections`).
     """
 
     name: ClassVar[str]
@@ -49,6 +52,7 @@ class Task(ABC):
     primary_metric: ClassVar[str] = "mae"
     citation: ClassVar[str]
     version: ClassVar[int] = 1
+    corrections_cancel: ClassVar[bool] = True
 
     @abstractmethod
     def predict(self, case: Case, calculator: Calculator, protocol: Protocol) -> Prediction:
@@ -92,6 +96,33 @@ class Task(ABC):
             for name, quantity in case.references.items()
             if name in values
         }
+
+    def secondary_metrics(
+        self, cases: Sequence[Case], outcomes: Mapping[str, Outcome]
+    ) -> list[SecondaryMetric]:
+        """Metrics beside the primary one, of one protocol.
+
+        Those of ``secondary_metrics(cases, outcomes)`` in ``metrics.py`` beside the task's module,
+        if there is one, and the mean absolute error of every other quantity.
+
+        Args:
+            cases: Cases that have the protocol.
+            outcomes: Outcome by identifier of the case; those that were not run are not in it.
+        """
+        from uipbench.secondary import mean_absolute_errors, metrics_of_folder
+
+        own = metrics_of_folder(type(self).__module__)(cases, outcomes)
+        return [*own, *mean_absolute_errors(cases, outcomes, self.quantity)]
+
+    def absolute_error(self, case: Case, values: Mapping[str, float]) -> float | None:
+        """What the headline metric averages, in ``unit``; None if it was not predicted.
+
+        It is also asked for the error of the trivial predictor, whose only value is that of
+        ``quantity``.
+        """
+        if self.quantity not in values:
+            return None
+        return abs(values[self.quantity] - case.reference(self.quantity))
 
 
 def check_task(task: object, origin: str) -> Task:

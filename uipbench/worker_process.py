@@ -49,12 +49,14 @@ class Evaluation:
         forces: (n, 3) in eV/Å.
         stress: (6,) in eV/Å^3 in Voigt order, or None where it was not asked for.
         seconds: Time in the model; of a batch, the structure's share by atoms.
+        changed: What the model changed in its copy of the structure, where that was watched.
     """
 
     energy: float
     forces: np.ndarray
     stress: np.ndarray | None
     seconds: float
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class WorkerProcess:
             "type": "load",
             "model_file": str(model.path.resolve()),
             "checkpoint": None if checkpoint is None else str(checkpoint.resolve()),
+            "variant": model.variant,
             "device": device,
             "dtype": dtype,
             "threads": threads,
@@ -166,7 +169,12 @@ class WorkerProcess:
         return hello
 
     def evaluate(
-        self, structures: Sequence[Atoms], properties: tuple[str, ...], timeout: float
+        self,
+        structures: Sequence[Atoms],
+        properties: tuple[str, ...],
+        timeout: float,
+        *,
+        watch: bool = False,
     ) -> list[Evaluation | CaseError]:
         """Evaluate structures, in one forward pass where the model can.
 
@@ -174,6 +182,8 @@ class WorkerProcess:
             structures: Not changed; their initial moments go along.
             properties: ``energy`` and ``forces``, and ``stress`` where wanted.
             timeout: Seconds for all of them.
+            watch: Whether the worker reports what the model changes in its structures; then
+                they are evaluated one at a time.
 
         Returns:
             For each structure its evaluation, or the error that the model made of it alone.
@@ -187,6 +197,7 @@ class WorkerProcess:
             "type": "evaluate",
             "properties": list(properties),
             "structures": [_fields(atoms) for atoms in structures],
+            "watch": watch,
         }
         deadline = time.monotonic() + timeout
         context = f"on {len(structures)} structure(s), limit {timeout:.0f} s"
@@ -235,6 +246,9 @@ class WorkerProcess:
         variables |= {name: str(self._load_request["threads"]) for name in _THREAD_VARIABLES}
         if self._load_request["device"] == "cpu":
             variables["CUDA_VISIBLE_DEVICES"] = ""
+        weights = self._model.weights
+        if weights is not None and weights.url:  # what was fetched and digested is what is read
+            variables["HF_HUB_OFFLINE"] = "1"
         return variables | dict(self._model.environment)
 
     def _exchange(
@@ -261,7 +275,10 @@ class WorkerProcess:
             error = fields["error"]
             return _ERRORS[error["kind"]](self._named(str(error["message"])))
         stress = fields.get("stress")
-        return Evaluation(float(fields["energy"]), fields["forces"], stress, fields["seconds"])
+        changed = tuple(map(str, fields.get("changed", ())))
+        return Evaluation(
+            float(fields["energy"]), fields["forces"], stress, fields["seconds"], changed
+        )
 
 
 def _fields(atoms: Atoms) -> dict[str, Any]:

@@ -4,7 +4,9 @@
 
 Every in-plane shift of a grid, both cuts of the grains and two merging limits are built, widened
 until no atoms are too near, and evaluated; the best are relaxed (positions and normal), and the
-best of those is the start of the DFT relaxation.
+best of those is the start of the DFT relaxation. A start is written as soon as its scan is done;
+without names, only the cases that have none are scanned, so that the command goes on where it was
+stopped.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from uipbench.cli.check import check
 from uipbench.cli.data import data
 from uipbench.cli.env import env
 from uipbench.cli.listing import list_, show
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (score, list_, show, env, site, reference, regress, data):
+for command in (score, check, list_, show, env, site, reference, regress, data):
     cli.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -59,19 +60,23 @@ def list_(*, as_json: bool) -> None:
     show_default=True,
     help="pip honours your own pip configuration.",
 )
-def create(model: str, installer: Any) -> None:  # noqa: ANN401
-    """Make the environment of MODEL, a name or the path of a model file.
+@click.option("--no-weights", is_flag=True, help="Do not download the model's weights.")
+def create(model: str, installer: Any, *, no_weights: bool) -> None:  # noqa: ANN401
+    """Make the environment of MODEL, a name or the path of a model file, and get its weights.
 
     \b
     Example:
       uipbench env create ./my_model.py
     """
-    from uipbench.environments import ensure_environment, weights_sha256
+    from uipbench.environments import ensure_environment
     from uipbench.model_registry import find_model
+    from uipbench.weights import fetch_weights, weights_sha256
 
     found = find_model(model)
     environment = ensure_environment(found, installer=installer, report=_progress)
-    weights_sha256(found, environment, None)
+    if not no_weights:
+        fetch_weights(found, environment, _progress)
+        weights_sha256(found, environment, None)
     click.echo(f"{found.card.name}: {_where(environment)} is ready")
 
 
@@ -124,8 +129,43 @@ def show(model: str, *, as_json: bool) -> None:
         click.echo(f"{name.replace('_', ' '):<16} {shown or 'none'}")
 
 
+@env.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+@click.option("--installer", type=click.Choice(["pip", "uv"]), default="pip", show_default=True)
+def resolve(models: tuple[str, ...], installer: Any) -> None:  # noqa: ANN401
+    """Check that packages can still be found for every MODEL (default: all); install nothing.
+
+    Models that share an environment are checked once. Exit code: 1 where one cannot be found.
+
+    \b
+    Example:
+      uipbench env resolve sevennet-0 mace-mp-0-small
+    """
+    from uipbench.environment_build import resolve_commands, run_commands
+    from uipbench.errors import EnvironmentSetupError
+    from uipbench.model_registry import find_model, list_models
+
+    shared: dict[tuple[str, ...], list[ModelFile]] = {}
+    for model in map(find_model, models or list_models()):
+        needs = (model.requires_python, *sorted(model.dependencies), "", *sorted(model.no_deps))
+        shared.setdefault(needs, []).append(model)
+    failed = 0
+    for group in shared.values():
+        names = ", ".join(model.card.name for model in group)
+        try:
+            commands = resolve_commands(group[0], installer)
+            run_commands(commands, what="no packages", report=lambda _: None)
+        except EnvironmentSetupError as error:
+            failed += 1
+            click.echo(f"failed    {names}: {error}")
+        else:
+            click.echo(f"resolved  {names}")
+    if failed:
+        sys.exit(1)
+
+
 def _facts(model: ModelFile, environment: Environment | None) -> dict[str, Any]:
-    from uipbench.environments import package_versions, weights_sha256
+    from uipbench.environments import package_versions
 
     facts: dict[str, Any] = {
         "model": model.card.name,
@@ -133,15 +173,31 @@ def _facts(model: ModelFile, environment: Environment | None) -> dict[str, Any]:
         "requires_python": model.requires_python or "any",
         "dependencies": list(model.dependencies),
         "no_deps": list(model.no_deps),
+        "variables": dict(model.environment),
         "environment": "not made yet" if environment is None else _where(environment),
     }
-    if environment is None:
-        return facts
-    return facts | {
-        "python": str(environment.python),
-        "packages": package_versions(model, environment),
-        "weights_sha256": weights_sha256(model, environment, None),
-    }
+    if environment is not None:
+        facts |= {
+            "python": str(environment.python),
+            "packages": package_versions(model, environment),
+        }
+    return facts | _weights_facts(model, environment)
+
+
+def _weights_facts(model: ModelFile, environment: Environment | None) -> dict[str, Any]:
+    """Where the weights are or are to be put, and their digest where they are there."""
+    from uipbench.weights import weights_missing, weights_sha256
+
+    weights = model.weights
+    facts: dict[str, Any] = {}
+    if weights is not None and weights.url:
+        facts["weights_url"] = weights.url
+        facts["weights"] = str(weights.cached() or f"to be put at {weights.cache_pattern()}")
+        if weights.access:
+            facts["access"] = weights.access
+    if environment is not None and not weights_missing(model):
+        facts["weights_sha256"] = weights_sha256(model, environment, None)
+    return facts
 
 
 def _items(value: list[str] | dict[str, str]) -> list[str]:

@@ -60,10 +60,9 @@ def _rows(kind: str) -> list[dict[str, Any]]:
 
 
 def _model_rows() -> list[dict[str, Any]]:
-    from uipbench.model_registry import list_models
-    from uipbench.modelfile import read_model_file
+    from uipbench.model_registry import find_model, list_models
 
-    cards = [read_model_file(path, own=False).card for path in list_models().values()]
+    cards = [find_model(name).card for name in list_models()]
     return [
         {
             "name": card.name,
@@ -148,7 +147,7 @@ def _facts(name: str) -> dict[str, Any]:
     tasks = load_tasks()
     if name in tasks:
         return _task_facts(tasks[name])
-    if name in list_models() or name.endswith(".py"):
+    if name in list_models() or name.partition("::")[0].endswith(".py"):
         return _model_facts(find_model(name))
     cases = {case.id: case for task in tasks.values() for case in task.cases()}
     wanted = name.rsplit("/", 1)[-1]

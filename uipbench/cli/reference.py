@@ -188,10 +188,11 @@ def card(task: str) -> None:
     from uipbench.reference import datacard
 
     written = datacard.write_card(task)
-    for path in written:
-        click.echo(f"wrote {path}")
-    if len(written) == 1:
-        click.echo("the plot was left out: matplotlib is not installed", err=True)
+    click.echo(f"wrote {written.card}")
+    if written.plot is None:
+        click.echo(f"no plot: {written.no_plot}", err=True)
+    else:
+        click.echo(f"wrote {written.plot}")
 
 
 @reference.command()

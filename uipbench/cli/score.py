@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,6 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from uipbench.metrics import Score
     from uipbench.plan import Selection
     from uipbench.results import ResultFile
     from uipbench.session import Session
@@ -55,9 +52,10 @@ EXIT_INTERRUPTED = 130
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Own weights of the model's family.",
+    type=click.Path(path_type=Path, exists=True),
+    help="Own weights of the model's family, a file or folder.",
 )
+@click.option("--name", help="Name in results; default with own weights: MODEL@FILE.")
 @click.option(
     "--limit",
     type=click.FloatRange(min=0, min_open=True),
@@ -71,7 +69,10 @@ EXIT_INTERRUPTED = 130
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Score own cases of this folder; results go to FOLDER/results unless --out is given.",
 )
-@click.option("--offline", is_flag=True, help="Never install anything.")
+@click.option("--offline", is_flag=True, help="Never install or download anything.")
+@click.option(
+    "--force", is_flag=True, help="Score a model that fails 'uipbench check'; it is marked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Scores as JSON on standard output.")
 def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
     """Score MODEL (a name, or a model file such as ./my_model.py) against DFT.
@@ -84,7 +85,12 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
       uipbench score chgnet
       uipbench score ./my_model.py --cases 'cu_*' --tier full
       uipbench score chgnet --data my-cases
+      uipbench score chgnet --checkpoint fine-tuned.pth.tar --name chgnet@ft-lif
     """
+    for option in ("checkpoint", "name"):
+        if options[option] is not None and len(models) > 1:
+            msg = f"--{option} belongs to one MODEL; {len(models)} are given"
+            raise click.UsageError(msg)
     from uipbench.console import make_console
 
     console = make_console(stderr=as_json)
@@ -118,26 +124,29 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
     run = RunOptions(**{name: options[name] for name in names}, own_data=own)
 
     with reporting(console) as report:
-        session = open_session(model, run, offline=options["offline"], report=report)
+        session = open_session(
+            model, run, name=options["name"], offline=options["offline"], report=report
+        )
     protocols = (options["protocol"],) if options["protocol"] else PROTOCOLS
     selection = Selection(
         tasks=tasks, tier=options["tier"], cases=options["cases"], protocols=protocols
     )
     with session.lock():
-        _run(session, selection, console)
+        _run(session, selection, console, force=options["force"])
         results = {task.name: session.result(task) for task in tasks}
     scores = _show(session, selection, results, console)
     failed = _say_failures(results, console)
     return {session.record.card.name: scores}, failed
 
 
-def _run(session: Session, selection: Selection, console: Console) -> None:
-    """Compute what is missing, and write result files and page."""
+def _run(session: Session, selection: Selection, console: Console, *, force: bool) -> None:
+    """Check the model, compute what is missing, and write result files and page."""
     from uipbench.console import ScoreProgress, duration
 
     jobs = session.jobs(selection)
     missing = session.missing(jobs)
     name = session.record.card.name
+    _check(session, console, force=force)
     if session.damaged_lines:
         console.print(f"{session.damaged_lines} damaged journal lines left out; computed again")
     count = Counter(job.protocol for job in jobs)
@@ -166,6 +175,20 @@ def _run(session: Session, selection: Selection, console: Console) -> None:
         _write_page(session, selection)
     console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
     console.print(f"page:    {page}", markup=False, soft_wrap=True)
+
+
+def _check(session: Session, console: Console, *, force: bool) -> None:
+    """Refuse a model that fails an essential check, or say that all is well."""
+    from uipbench.checking import check_before_scoring
+    from uipbench.cli.check import summary
+    from uipbench.console import reporting
+
+    with reporting(console) as report:
+        record = check_before_scoring(session, force=force, announce=report)
+    style = "bold red" if record.names("fail") else None
+    console.print(f"check: {summary(record)}", style=style, markup=False, soft_wrap=True)
+    if record.names("fail"):
+        console.print("scored because of --force; the results are marked", style="red")
 
 
 def _say_stale(session: Session, selection: Selection, console: Console) -> None:
@@ -197,6 +220,7 @@ def _write_page(session: Session, selection: Selection) -> None:
 def _show(
     session: Session, selection: Selection, results: dict[str, ResultFile], console: Console
 ) -> dict[str, Any]:
+    from uipbench.cli.secondary import plain, show_more, show_softening
     from uipbench.console import case_table, score_rows, score_table
     from uipbench.plan import in_tier, selected_cases
     from uipbench.scoring import outcomes_by_protocol
@@ -212,6 +236,7 @@ def _show(
         rows = score_rows(task, cases, outcomes, selection.tier)
         console.print()
         console.print(score_table(rows, task.unit))
+        more = show_more(task, cases, outcomes, selection.tier, console)
         _say_theory(session, task, console)
         relaxed = sum(in_tier(case, "relaxed", selection.tier) for case in cases)
         if len(cases) < len(task.cases()):
@@ -220,21 +245,16 @@ def _show(
             console.print(
                 f"quick tier: {relaxed} of {len(cases)} cases relaxed; --tier full runs all"
             )
-        scores[task.name] = {p: _plain(row) for p, row in rows.items()}
-    return scores
+        scores[task.name] = {p: plain(row) | more[p] for p, row in rows.items()}
+    return scores | show_softening(results, selection, console)
 
 
 def _say_theory(session: Session, task: Task, console: Console) -> None:
-    xc = session.record.card.xc
-    levels = {case.theory.xc for case in task.cases()}
-    if xc != "unknown" and not all(xc.upper().startswith(level.upper()) for level in levels):
-        console.print(f"note: the model is {xc}, the references are {', '.join(sorted(levels))}")
+    from uipbench.theory import mismatches
 
-
-def _plain(row: Score) -> dict[str, float | int | None]:
-    return {
-        k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()
-    }
+    for found in mismatches(session.record.card.xc, task.cases()):
+        text = f"note: level of theory: {found.reason}{found.share}"
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def _say_failures(results: dict[str, ResultFile], console: Console) -> int:

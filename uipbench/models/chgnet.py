@@ -13,6 +13,7 @@
 # parameters = 412525
 # elements = "1-83, 89-94"
 # energy-convention = "VASP total energy with the MP2020 corrections (GGA/GGA+U mixing, anions)"
+# energy-corrections = "MP2020"
 # citation = "doi:10.1038/s42256-023-00716-3"
 # url = "https://github.com/CederGroupHub/chgnet"
 #
@@ -20,6 +21,26 @@
 # package = "chgnet"
 # file = "pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar"
 # sha256 = "d14ab7c0f093efe64b60a7bcd540bca10e74fb7f46c86108a079af60524659d1"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -5.04994
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.87967
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.08331
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.31218
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -6.36492
 # ///
 """CHGNet 0.3.0, the package's default.
 

@@ -13,6 +13,7 @@
 # parameters = 400438
 # elements = "1-83, 89-94"
 # energy-convention = "VASP total energy with the MP2020 corrections (GGA/GGA+U mixing, anions)"
+# energy-corrections = "MP2020"
 # citation = "doi:10.1038/s42256-023-00716-3"
 # url = "https://github.com/CederGroupHub/chgnet"
 #
@@ -20,6 +21,26 @@
 # package = "chgnet"
 # file = "pretrained/0.2.0/chgnet_0.2.0_e30f77s348m32.pth.tar"
 # sha256 = "ef624f78b6db9d315b4ef256f1bb3207449924191b91720dc17d3f60c5df980e"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -5.04752
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.90640
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.06714
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.36993
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -6.36355
 # ///
 """CHGNet 0.2.0, the weights of the publication.
 

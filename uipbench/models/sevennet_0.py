@@ -25,6 +25,26 @@
 # package = "sevenn"
 # file = "pretrained_potentials/SevenNet_0__11Jul2024/checkpoint_sevennet_0.pth"
 # sha256 = "7052cb42b7b3be42b40b97fa0d21077a48c54b5548948fc4dcf346629f813c36"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -4.83356
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.91492
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.09619
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.40083
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -5.59696
 # ///
 """SevenNet-0 of 11 July 2024."""
 

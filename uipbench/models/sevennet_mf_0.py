@@ -25,6 +25,26 @@
 # package = "sevenn"
 # file = "pretrained_potentials/SevenNet_MF_0/checkpoint_sevennet_mf_0.pth"
 # sha256 = "81791329b37d445f46b531578c182c41792d98c7814222c9e5dde276402225fd"
+#
+# [[tool.uipbench.golden]]
+# structure = "LiF rocksalt a=4.07"
+# energy_per_atom = -4.83015
+#
+# [[tool.uipbench.golden]]
+# structure = "Li bcc a=3.44"
+# energy_per_atom = -1.90322
+#
+# [[tool.uipbench.golden]]
+# structure = "Cu fcc a=3.61"
+# energy_per_atom = -4.08514
+#
+# [[tool.uipbench.golden]]
+# structure = "Si diamond a=5.43"
+# energy_per_atom = -5.37556
+#
+# [[tool.uipbench.golden]]
+# structure = "LiCoO2 layered a=2.816 c=14.054 z=0.2602"
+# energy_per_atom = -5.52739
 # ///
 """SevenNet-MF-0, asked for PBE; its other fidelity is r2SCAN, and neither is a default."""
 

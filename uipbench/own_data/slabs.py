@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from uipbench.case import ReferenceStructure
 from uipbench.errors import ReferenceDataError
 from uipbench.own_data.imports import from_pymatgen, read_json, upright
@@ -55,7 +53,7 @@ def _checked(
 ) -> ImportedSlab:
     try:
         return _slab(entry, number, where, bulk_energy)
-    except (TypeError, ValueError, AttributeError, IndexError, np.linalg.LinAlgError) as error:
+    except (TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         msg = f"{where}: not a slab of pymatgen: {type(error).__name__}: {error}"
         raise ReferenceDataError(" ".join(msg.split())) from error
 

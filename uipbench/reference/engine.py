@@ -75,6 +75,14 @@ class DftEngine:
         self._log = log
         self.seconds = 0.0
 
+    def calculator(self, settings: DftSettings) -> StoredDft:
+        """An ASE calculator over the step store; count what it computes in ``seconds``."""
+        return StoredDft(settings, self._store, self._logs)
+
+    def log(self, line: str) -> None:
+        """One line of progress."""
+        self._log(line)
+
     def single_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
         """Energy, forces (and moments) of one structure."""
         calculator = StoredDft(settings, self._store, self._logs)
@@ -118,6 +126,57 @@ class DftEngine:
         self.seconds += calculator.seconds
         moving.calc = None
         return DftStructure(moving, evaluation, settings)
+
+    def relax_to_pressure(
+        self,
+        atoms: Atoms,
+        settings: DftSettings,
+        *,
+        fmax: float,
+        pressure: float,
+        max_steps: int = 60,
+    ) -> DftStructure:
+        """Relax cell and positions to a pressure, such as that of :meth:`basis_pressure`.
+
+        GPAW chooses the plane waves of every step by the cutoff, so that the last energy is that of
+        a calculation of its own.
+
+        Args:
+            atoms: Start.
+            settings: The cutoff need not be high enough for the stress.
+            fmax: Limit for forces (eV/Å) and for the virial over the root of the number of atoms
+                (eV), which balances the second derivatives of strain and positions.
+            pressure: eV/Å³.
+            max_steps: Steps before giving up.
+
+        Raises:
+            ReferenceEngineError: Not converged within ``max_steps``.
+        """
+        moving = atoms.copy()
+        calculator = StoredDft(settings, self._store, self._logs)
+        moving.calc = calculator
+        free = FrechetCellFilter(
+            moving, exp_cell_factor=math.sqrt(len(moving)), scalar_pressure=pressure
+        )
+        self._run(BFGS(free, alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
+        evaluation = calculator.evaluate(moving, stress=True)
+        self.seconds += calculator.seconds
+        moving.calc = None
+        return DftStructure(moving, evaluation, settings)
+
+    def basis_pressure(self, atoms: Atoms, settings: DftSettings, cutoff_ev: float) -> float:
+        """What the finite basis adds to the pressure in eV/Å³ (Pulay stress).
+
+        It depends on atoms and volume, hardly on where the atoms are: relaxing to it relaxes the
+        true pressure to zero, at the price of one calculation at the higher cutoff.
+
+        Args:
+            atoms: Structure near the one that is looked for.
+            settings: Settings of the relaxation.
+            cutoff_ev: Cutoff that is high enough for the stress.
+        """
+        fine = self.stress_point(atoms, replace(settings, cutoff_ev=cutoff_ev))
+        return _pressure(self.stress_point(atoms, settings)) - _pressure(fine)
 
     def stress_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
         """As :meth:`single_point`, with the stress."""
@@ -205,6 +264,14 @@ class DftEngine:
         structures = [scaled(atoms, shift + strain) for strain in EOS_STRAINS]
         energies = [self.single_point(s, settings).evaluation.energy for s in structures]
         return [s.get_volume() for s in structures], energies
+
+
+def _pressure(found: DftStructure) -> float:
+    stress = found.evaluation.stress
+    if stress is None:
+        msg = f"{found.atoms.get_chemical_formula()}: the step has no stress; compute it again"
+        raise ReferenceEngineError(msg)
+    return -float(np.mean(stress[:3]))
 
 
 def scaled(atoms: Atoms, strain: float) -> Atoms:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from uipbench.plan import content_key
+from uipbench.plan import content_key, physics_version
+from uipbench.registry import task_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from uipbench.case import Case
     from uipbench.results import ResultFile
+    from uipbench.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +92,22 @@ def _short(value: str | None) -> str:
     return f"{text[:12]}…" if len(text) == 64 else text  # noqa: PLR2004 - a sha256
 
 
-def changed_cases(stored: ResultFile, cases: Mapping[str, Case]) -> frozenset[tuple[str, str]]:
+def changed_cases(
+    task: Task, stored: ResultFile, cases: Mapping[str, Case]
+) -> frozenset[tuple[str, str]]:
     """(case, protocol) whose structures are others than when the record was stored.
 
     A record's key holds the digest of the structures: made again from the stored model, settings
     and task version with the present case it is the stored one, or the structures are others. Where
     no key of a file can be made again, it is of another form of the key, which says nothing.
     """
+    suffix = physics_version(task, stored.model).removeprefix(task_version(task))
+    version = stored.task_version + suffix
     known = [record for record in stored.records if record.case_id in cases]
     different = {
         (r.case_id, r.protocol)
         for r in known
         if r.key
-        != content_key(
-            stored.model, stored.settings, stored.task_version, cases[r.case_id], r.protocol
-        )
+        != content_key(stored.model, stored.settings, version, cases[r.case_id], r.protocol)
     }
     return frozenset() if len(different) == len(known) > 1 else frozenset(different)

@@ -137,7 +137,7 @@ def _compare_task(
     pinned: Collection[str] | None,
 ) -> TaskRegression:
     cases = {case.id: case for case in selected_cases(task, selection.cases)}
-    known = changed_cases(stored, {case.id: case for case in task.cases()})
+    known = changed_cases(task, stored, {case.id: case for case in task.cases()})
     records = {(r.case_id, r.protocol): r for r in fresh.records}
     comparisons, comparable = [], []
     for record in stored.records:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from uipbench.outcome import PROTOCOLS
 from uipbench.site.standings import Standing, ranks, standing
+from uipbench.theory import mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +61,8 @@ class BoardRow:
         rank: By skill, or None where the run is not complete.
         softening_slope: From the ``fixed`` protocol, the one that compares forces at the same
             geometries; NaN if it was not run.
-        xc_mismatch: Functionals of the references that the model's is not; empty if it agrees.
+        xc_mismatch: Levels of theory of references that the model's is not; empty if it agrees.
+        xc_reasons: What differs, in words.
     """
 
     entry: Entry
@@ -69,6 +70,7 @@ class BoardRow:
     standing: Standing
     softening_slope: float
     xc_mismatch: str
+    xc_reasons: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def _board_table(records: Records, task: Task, protocol: Protocol) -> BoardTable
             standing=s,
             softening_slope=standing(task, entry, "fixed").score.softening_slope,
             xc_mismatch=xc_mismatch(entry.card.xc, task.cases()),
+            xc_reasons=xc_reasons(entry.card.xc, task.cases()),
         )
         for (s, entry), rank in zip(standings, places, strict=True)
     )
@@ -112,14 +115,11 @@ def _board_table(records: Records, task: Task, protocol: Protocol) -> BoardTable
 
 
 def xc_mismatch(model_xc: str, cases: Iterable[Case]) -> str:
-    """Functionals of the cases that differ from the model's; empty if none does.
-
-    Only the functional's name is compared: ``PBE+U`` and ``PBE (Materials Project)`` agree with
-    ``PBE``; ``PBE-D3``, ``PBEsol`` and ``r2SCAN`` do not.
-    """
-    ours = _functional(model_xc)
-    return ", ".join(sorted({c.theory.xc for c in cases if _functional(c.theory.xc) != ours}))
+    """Levels of theory of the cases that differ from the model's; empty if none does."""
+    shown = (f"{m.reference}{m.share}" for m in mismatches(model_xc, cases))
+    return ", ".join(dict.fromkeys(shown))
 
 
-def _functional(xc: str) -> str:
-    return re.split(r"[\s+(/,;]", xc.strip(), maxsplit=1)[0].casefold().replace("²", "2")
+def xc_reasons(model_xc: str, cases: Iterable[Case]) -> str:
+    """What differs, in words."""
+    return "; ".join(f"{m.reason}{m.share}" for m in mismatches(model_xc, cases))

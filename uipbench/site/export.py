@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from uipbench.outcome import PROTOCOLS
+from uipbench.site.secondary import secondary_by_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,7 @@ def _board_row(table: BoardTable, row: BoardRow) -> dict[str, Any]:
         "model": row.entry.name,
         "title": card.title,
         "own": row.entry.own,
+        "failed_checks": " ".join(row.entry.failed_checks),
         "rank": row.rank,
         "scope": row.standing.scope,
         "n_task_cases": row.standing.n_task_cases,
@@ -103,9 +105,17 @@ def task_json(records: Records, task: Task, version: str) -> str:
             "quantity": task.quantity,
             "unit": task.unit,
             "licence": "CC-BY-4.0",
+            "secondary": {e.name: _secondary(task, e) for e in records.entries},
             "cases": [_case(case, records.entries) for case in task.cases()],
         }
     )
+
+
+def _secondary(task: Task, entry: Entry) -> dict[str, Any]:
+    return {
+        protocol: {m.name: asdict(m) | {"value": finite(m.value)} for m in found}
+        for protocol, found in secondary_by_protocol(task, entry).items()
+    }
 
 
 def _case(case: Case, entries: Sequence[Entry]) -> dict[str, Any]:

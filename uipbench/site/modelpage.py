@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from uipbench.outcome import PROTOCOLS
 from uipbench.site.cells import Cell, CellMaker, cell_maker
+from uipbench.site.secondary import ForceRow, force_rows, secondary_by_protocol
 from uipbench.site.taskpage import Failure, failures
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from uipbench.case import Case
     from uipbench.outcome import Protocol
     from uipbench.results import ResultFile
+    from uipbench.secondary import SecondaryMetric
     from uipbench.site.board import BoardRow, BoardTable
     from uipbench.site.records import Entry, Records
     from uipbench.task import Task
@@ -44,6 +46,7 @@ class TaskSection:
     errors: tuple[ErrorRow, ...]
     failures: tuple[Failure, ...]
     unknown: tuple[str, ...]
+    secondary: dict[Protocol, list[SecondaryMetric]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class ModelPage:
 
     entry: Entry
     sections: tuple[TaskSection, ...]
+    forces: tuple[ForceRow, ...]
 
 
 def model_page(records: Records, board: Sequence[BoardTable], entry: Entry) -> ModelPage:
@@ -61,7 +65,7 @@ def model_page(records: Records, board: Sequence[BoardTable], entry: Entry) -> M
         for task in records.tasks
         if task.name in entry.results
     )
-    return ModelPage(entry, tuple(sections))
+    return ModelPage(entry, tuple(sections), force_rows(records, entry))
 
 
 def _section(board: Sequence[BoardTable], entry: Entry) -> TaskSection:
@@ -76,6 +80,7 @@ def _section(board: Sequence[BoardTable], entry: Entry) -> TaskSection:
         errors=tuple(_errors(entry, make)),
         failures=tuple(failures(entry, make)),
         unknown=tuple(sorted({r.case_id for r in result.records} - known)),
+        secondary=secondary_by_protocol(task, entry),
     )
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from uipbench.errors import ResultFileError
-from uipbench.plan import content_key
-from uipbench.registry import task_version
+from uipbench.plan import content_key, physics_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from uipbench.outcome import Outcome, Protocol
-    from uipbench.results import CardRecord, ResultFile
+    from uipbench.results import CardRecord, CheckRecord, ResultFile
     from uipbench.task import Task
 
 
@@ -37,6 +36,17 @@ class Entry:
     def name(self) -> str:
         """Name of the model, which is also the name of its page."""
         return self.card.name
+
+    @property
+    def check(self) -> CheckRecord | None:
+        """Conformance report of its first result that has one."""
+        return next((r.check for r in self.results.values() if r.check), None)
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """Names of the essential checks that the model failed before any of its results."""
+        reports = [r.check for r in self.results.values() if r.check]
+        return list(dict.fromkeys(name for report in reports for name in report.names("fail")))
 
     def outcomes(self, task: str, protocol: Protocol) -> Mapping[str, Outcome]:
         """Outcome by case identifier; empty if the model was not run. Stale ones are left out."""
@@ -105,7 +115,7 @@ def _split(
     result: ResultFile, task: Task
 ) -> tuple[dict[tuple[str, str], dict[str, Outcome]], dict[tuple[str, str], set[str]]]:
     """Current outcomes and identifiers of stale ones; records of unknown cases are in neither."""
-    version = task_version(task)
+    version = physics_version(task, result.model)
     cases = {case.id: case for case in task.cases()}
     current: dict[tuple[str, str], dict[str, Outcome]] = {}
     stale: dict[tuple[str, str], set[str]] = {}

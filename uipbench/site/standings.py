@@ -58,7 +58,7 @@ def standing(task: Task, entry: Entry, protocol: Protocol) -> Standing:
     counted = [case for case in cases if case.tier == "quick"] if scope == "quick" else cases
     return Standing(
         scope=scope,
-        score=score(counted, outcomes, task.quantity, protocol),
+        score=score(counted, outcomes, task.quantity, protocol, task.absolute_error),
         n_task_cases=len(cases),
         n_stale=len(entry.stale(task.name, protocol)),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uipbench.outcome import PROTOCOLS
 from uipbench.site import text
 from uipbench.site.cells import Cell, CellMaker, ErrorScale, cell_maker
+from uipbench.site.secondary import SecondaryTable, secondary_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ class TaskPage:
     scale: ErrorScale
     theory: dict[str, str]
     plot: dict[str, Any]
+    secondary: tuple[SecondaryTable, ...]
 
 
 def task_page(records: Records, board: Sequence[BoardTable]) -> TaskPage:
@@ -73,6 +75,7 @@ def task_page(records: Records, board: Sequence[BoardTable]) -> TaskPage:
         scale=make.scale,
         theory=theory_summary(task),
         plot=_parity_data(task, tables),
+        secondary=secondary_tables(board),
     )
 
 

@@ -53,9 +53,9 @@ def amount(value: float | None) -> str:
 
 
 def unit(text: str) -> str:
-    """``J/m^2`` as ``J/m²``, ``eV/A`` as ``eV/Å``."""
+    """``J/m^2`` as ``J/m²``, ``eV/A`` as ``eV/Å``, ``angstrom`` as ``Å``."""
     raised = re.sub(r"\^(-?\d+)", lambda match: match[1].translate(_POWERS), text)
-    return re.sub(r"\bA\b", "Å", raised)
+    return re.sub(r"\b(A|angstrom)\b", "Å", raised)
 
 
 def words(identifier: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "data/files.json"
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,119}")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,119}")
 
 
 class SiteWriter:
@@ -74,7 +74,7 @@ def check_name(name: str) -> str:
         ResultFileError: It is empty or has other characters than letters, digits and ``_.-``.
     """
     if not _PART.fullmatch(name):
-        msg = f"'{name[:80]}' cannot be a file of the site; names are letters, digits and _.-"
+        msg = f"'{name[:80]}' cannot be a file of the site; names are letters, digits and _.@-"
         raise ResultFileError(msg)
     return name
 

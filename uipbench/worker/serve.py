@@ -73,7 +73,8 @@ class Model:
     def __init__(self, request: wire.Message) -> None:
         device = _resolve_device(request["device"])
         module = _import_file(Path(request["model_file"]))
-        options = (request["checkpoint"], device, request["dtype"])
+        variant = [request["variant"]] if request.get("variant") else []
+        options = (request["checkpoint"], device, request["dtype"], *variant)
         self.calculator = module.load(*options)
         load_batch = getattr(module, "load_batch", None)
         self._batch = load_batch(*options) if load_batch else None
@@ -82,8 +83,19 @@ class Model:
         dtype = str(getattr(self.calculator, "dtype", request["dtype"]))
         self.dtype = dtype.removeprefix("torch.")
 
-    def evaluate(self, structures: list[Atoms], properties: tuple[str, ...]) -> list[Reply]:
-        """Replies in the order of the structures, each a result or an error of its own."""
+    def evaluate(
+        self, structures: list[Atoms], properties: tuple[str, ...], *, watch: bool = False
+    ) -> list[Reply]:
+        """Replies in the order of the structures, each a result or an error of its own.
+
+        With ``watch``, one at a time, and a reply says which parts of its structure the model
+        changed.
+        """
+        if watch:
+            before = [atoms.copy() for atoms in structures]
+            replies = [_evaluate_one(self.calculator, atoms, properties) for atoms in structures]
+            changes = map(_changes, before, structures)
+            return [r | {"changed": c} for r, c in zip(replies, changes, strict=True)]
         if self._batch and len(structures) > 1:
             try:
                 return self._evaluate_batch(structures, properties)
@@ -105,6 +117,19 @@ class Model:
 
 def _evaluate_one(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) -> Reply:  # noqa: ANN401
     return _reply(lambda: _calculate(calculator, atoms, properties), atoms, properties, None)
+
+
+def _changes(before: Atoms, after: Atoms) -> list[str]:
+    """Names of the arrays, ``cell`` and ``pbc`` that differ."""
+    import numpy as np
+
+    old = {**before.arrays, "cell": before.cell.array, "pbc": before.pbc}
+    new = {**after.arrays, "cell": after.cell.array, "pbc": after.pbc}
+    return sorted(
+        name
+        for name in {*old, *new}
+        if name not in old or name not in new or not np.array_equal(old[name], new[name])
+    )
 
 
 def _given(results: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +271,8 @@ def serve(channel: Channel) -> None:
             channel.send(reply)
         elif request["type"] == "evaluate" and model is not None:
             structures = [_structure(fields) for fields in request["structures"]]
-            replies = model.evaluate(structures, tuple(request["properties"]))
+            properties, watch = tuple(request["properties"]), request.get("watch", False)
+            replies = model.evaluate(structures, properties, watch=watch)
             channel.send({"type": "evaluated", "replies": replies})
         else:
             return

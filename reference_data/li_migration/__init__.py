@@ -1,0 +1,1 @@
+"""Migration references: recipes, results, published values, data card."""

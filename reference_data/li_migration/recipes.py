@@ -1,0 +1,243 @@
+"""Recipes of the migration references.
+
+Cells are small on purpose: the hop, its neighbours and the periodic images of both belong to the
+definition of the case, for DFT and for every potential alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from uipbench.reference.convergence import AS_USED
+from uipbench.reference_data.li_migration.crystals import (
+    BCC,
+    FCC,
+    MATERIALS,
+    MIRRORED_LAYERS,
+    SIMPLE,
+)
+from uipbench.reference_data.li_migration.recipe import MigrationRecipe
+from uipbench.reference_data.li_migration.sites import (
+    Adatom,
+    BoundaryVacancy,
+    CrystalVacancy,
+    OlivineVacancy,
+)
+from uipbench.reference_data.surface_energy.slabs import Material
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+INSULATOR_LENGTH_A = 14.0
+METAL_LENGTH_A = 30.0
+"""n·a of the meshes: a barrier is a difference within one cell and needs less than γ."""
+
+OLIVINE = Material(
+    spacegroup=62,
+    basis=(),
+    a=10.332,
+    chemistry="olivine oxide",
+    cutoff_ev=520.0,
+    kpoint_length=INSULATOR_LENGTH_A,
+    smearing_ev=0.05,
+    magmom=4.0,
+    magnetic="Fe",
+    hubbard={"Fe": ":d,5.3,0"},
+)
+"""Settings of LiFePO4; its structure is in :class:`OlivineVacancy`."""
+
+
+def _rocksalt(
+    halide: str, tier: Literal["quick", "full"], other_charge: float | None = None
+) -> MigrationRecipe:
+    """⟨110⟩ hop, bent out of the anion-anion line towards the tetrahedral interstice."""
+    return MigrationRecipe(
+        id=f"{halide.lower()}_vacancy",
+        title=f"{halide}, vacancy",
+        site=CrystalVacancy(
+            material=halide,
+            vectors=FCC,
+            repeat=(2, 2, 2),
+            start=(0.0, 0.0, 0.0),
+            end=(0.5, 0.5, 0.0),
+            bulge=(0.0, 0.0, 0.13),
+        ),
+        crystal=MATERIALS[halide],
+        charge=-1.0,
+        other_charge=other_charge,
+        kpoint_length=INSULATOR_LENGTH_A,
+        tier=tier,
+    )
+
+
+def _antifluorite(compound: str, other_charge: float | None = None) -> MigrationRecipe:
+    """⟨100⟩ hop between edge-sharing tetrahedra, bent towards the octahedral interstice."""
+    return MigrationRecipe(
+        id=f"{compound.lower()}_vacancy",
+        title=f"{compound}, vacancy",
+        site=CrystalVacancy(
+            material=compound,
+            vectors=FCC,
+            repeat=(2, 2, 2),
+            start=(0.25, 0.25, 0.25),
+            end=(0.75, 0.25, 0.25),
+            bulge=(0.0, 0.03, 0.03),
+        ),
+        crystal=MATERIALS[compound],
+        charge=-1.0,
+        other_charge=other_charge,
+        kpoint_length=INSULATOR_LENGTH_A,
+        tier="quick",
+    )
+
+
+def _adatom(
+    metal: str, facet: str, size: tuple[int, int, int], start: str, end: tuple[float, float]
+) -> MigrationRecipe:
+    digits = facet[-3:]
+    return MigrationRecipe(
+        id=f"{metal.lower()}_{digits}_adatom",
+        title=f"Li on {metal}({digits})",
+        site=Adatom(material=metal, facet=facet, size=size, start=start, end=end, height=2.0),
+        crystal=MATERIALS[metal],
+        charge=0.0,
+        kpoint_length=METAL_LENGTH_A,
+        slab=True,
+        symmetric=facet.startswith("bcc"),
+    )
+
+
+LITHIUM = MigrationRecipe(
+    id="li_vacancy",
+    title="Li, vacancy",
+    site=CrystalVacancy(
+        material="Li", vectors=BCC, repeat=(3, 3, 3), start=(0.0, 0.0, 0.0), end=(0.5, 0.5, 0.5)
+    ),
+    crystal=MATERIALS["Li"],
+    charge=0.0,
+    kpoint_length=METAL_LENGTH_A,
+    tier="quick",
+)
+
+LITHIUM_BOUNDARY = MigrationRecipe(
+    id="li_s3_112_vacancy",
+    title="Li Σ3(112), vacancy across the boundary",
+    site=BoundaryVacancy(material="Li", boundary="li_s3_112", repeat=(2, 1), start=2, end=3),
+    crystal=MATERIALS["Li"],
+    charge=0.0,
+    kpoint_length=METAL_LENGTH_A,
+)
+
+# Within the Li2N plane the barrier is below 10 meV (Sarnthein et al., Phys. Rev. B 53, 9084 (1996),
+# doi:10.1103/PhysRevB.53.9084: 4 meV), less than the uncertainty: no reference. Along c it is not.
+NITRIDE = MigrationRecipe(
+    id="li3n_vacancy",
+    title="Li3N, vacancy along c",
+    site=CrystalVacancy(
+        material="Li3N",
+        vectors=SIMPLE,
+        repeat=(2, 2, 2),
+        start=(1 / 3, 2 / 3, 0.0),
+        end=(1 / 3, 2 / 3, 1.0),
+        bulge=(0.02, 0.04, 0.0),
+    ),
+    crystal=MATERIALS["Li3N"],
+    charge=-1.0,
+    kpoint_length=INSULATOR_LENGTH_A,
+)
+
+ANTIPEROVSKITE = MigrationRecipe(
+    id="li3ocl_vacancy",
+    title="Li3OCl, vacancy",
+    site=CrystalVacancy(
+        material="Li3OCl", vectors=BCC, repeat=(2, 2, 2), start=(0.5, 0.5, 0.0), end=(0.5, 0.0, 0.5)
+    ),
+    crystal=MATERIALS["Li3OCl"],
+    charge=-1.0,
+    kpoint_length=INSULATOR_LENGTH_A,
+    tier="quick",
+)
+
+LAYERED_SULFIDE = MigrationRecipe(
+    id="litis2_vacancy",
+    title="LiTiS2, vacancy",
+    site=CrystalVacancy(
+        material="LiTiS2",
+        vectors=SIMPLE,
+        repeat=(2, 2, 1),
+        start=(0.0, 0.0, 0.5),
+        end=(1.0, 0.0, 0.5),
+        bulge=(1 / 6, 1 / 3, -0.08),
+    ),
+    crystal=MATERIALS["LiTiS2"],
+    charge=0.0,
+    kpoint_length=20.0,
+    tier="quick",
+)
+
+LAYERED_OXIDE = MigrationRecipe(
+    id="licoo2_vacancy",
+    title="LiCoO2, vacancy",
+    site=CrystalVacancy(
+        material="LiCoO2",
+        vectors=MIRRORED_LAYERS,
+        repeat=(2, 2, 1),
+        start=(0.0, 0.0, 0.5),
+        end=(1.0, 0.0, 0.5),
+        bulge=(1 / 6, 1 / 3, -0.04),
+    ),
+    crystal=MATERIALS["LiCoO2"],
+    charge=0.0,
+    kpoint_length=20.0,
+)
+
+PHOSPHATE = MigrationRecipe(
+    id="lifepo4_010_vacancy",
+    title="LiFePO4 [010], vacancy",
+    site=OlivineVacancy(),
+    crystal=OLIVINE,
+    charge=0.0,
+    kpoint_length=10.0,
+)
+
+HOPS = (
+    _rocksalt("LiCl", "quick", other_charge=0.0),
+    LITHIUM,
+    _rocksalt("LiF", "quick"),
+    _antifluorite("Li2S"),
+    LAYERED_SULFIDE,
+    _antifluorite("Li2O", other_charge=0.0),
+    _rocksalt("LiBr", "full"),
+    _adatom("Al", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
+    _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0)),
+    ANTIPEROVSKITE,
+    _rocksalt("LiI", "full"),
+    NITRIDE,
+    LAYERED_OXIDE,
+    _adatom("Li", "bcc110", (2, 2, 5), "longbridge", (0.0, 1.0)),
+    _adatom("Cu", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
+    _adatom("Ag", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
+    LITHIUM_BOUNDARY,
+    PHOSPHATE,
+)
+
+
+def recipes() -> Sequence[MigrationRecipe]:
+    """All cases, in the order of the queue."""
+    return HOPS
+
+
+def convergence_cases() -> Sequence[str]:
+    """Cases whose convergence is tested: a metal, a halide, an oxide, a layered sulfide."""
+    return ("li_vacancy", "licl_vacancy", "li2o_vacancy", "litis2_vacancy")
+
+
+def convergence_variants(recipe: MigrationRecipe) -> dict[str, MigrationRecipe]:
+    """The recipe with one setting at a time made finer."""
+    return {
+        AS_USED: recipe,
+        "cutoff x 1.3": replace(recipe, cutoff_factor=1.3),
+        "k-points x 1.5": replace(recipe, kpoint_factor=1.5),
+    }

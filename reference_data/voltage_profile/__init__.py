@@ -1,0 +1,1 @@
+"""Voltage-profile references: recipes, results, published values, data card."""

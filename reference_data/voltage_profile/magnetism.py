@@ -1,0 +1,101 @@
+"""Magnetic states that a calculation is started from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+NEAREST_SHELL = 1.1
+"""Sites within this factor of the shortest distance are nearest neighbours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Magnetism:
+    """Site moments of a redox-active metal.
+
+    Attributes:
+        symbol: The metal.
+        oxidised: Moment of a site without an electron from the ion in µB.
+        reduced: Moment of a site with one in µB.
+        antiferromagnetic: Whether alternating signs are tried.
+        non_magnetic: Whether vanishing moments are tried.
+    """
+
+    symbol: str
+    oxidised: float
+    reduced: float
+    antiferromagnetic: bool = False
+    non_magnetic: bool = False
+
+    def starts(self, atoms: Atoms, ion: str = "Li") -> dict[str, Atoms]:
+        """Copies of the structure with starting moments, by name of the state.
+
+        With as many ions as metal sites, or none, all sites are alike. Between, an electron an ion
+        is shared by all sites (``mixed``) or belongs to those nearest to the ions (``localised``).
+        """
+        sizes = self._sizes(atoms, ion)
+        signs = {"fm": np.ones(len(self._sites(atoms)))}
+        if self.antiferromagnetic:
+            signs |= self._alternating(atoms)
+        found = {}
+        for name, sign in signs.items():
+            for state, size in sizes.items():
+                found["_".join(filter(None, (name, state)))] = self._with(atoms, sign * size)
+        if self.non_magnetic:
+            found["nm"] = self._with(atoms, np.zeros(len(self._sites(atoms))))
+        return found
+
+    def _sites(self, atoms: Atoms) -> np.ndarray:
+        return np.flatnonzero(np.array(atoms.get_chemical_symbols()) == self.symbol)
+
+    def _with(self, atoms: Atoms, moments: np.ndarray) -> Atoms:
+        copy = atoms.copy()
+        every = np.zeros(len(atoms))
+        every[self._sites(atoms)] = moments
+        copy.set_initial_magnetic_moments(every)
+        return copy
+
+    def _sizes(self, atoms: Atoms, ion: str) -> dict[str, np.ndarray]:
+        sites = self._sites(atoms)
+        ions = np.flatnonzero(np.array(atoms.get_chemical_symbols()) == ion)
+        share = min(1.0, len(ions) / len(sites))
+        mean = np.full(len(sites), self.oxidised + share * (self.reduced - self.oxidised))
+        if share in {0.0, 1.0}:
+            return {"": mean}
+        distances = [atoms.get_distances(site, ions, mic=True).min() for site in sites]
+        nearest = np.argsort(np.round(distances, 3), kind="stable")[: len(ions)]
+        localised = np.full(len(sites), self.oxidised)
+        localised[nearest] = self.reduced
+        return {"mixed": mean, "localised": localised}
+
+    def _alternating(self, atoms: Atoms) -> dict[str, np.ndarray]:
+        """Half of the sites up: the choice with the most antiparallel nearest neighbours."""
+        sites = self._sites(atoms)
+        if len(sites) % 2:
+            return {}
+        distances = _shortest(atoms, sites)
+        near = distances < NEAREST_SHELL * distances.min()
+        best = max(_halves(len(sites)), key=lambda s: int((near & (np.outer(s, s) < 0)).sum()))
+        return {"afm": best}
+
+
+def _halves(n: int) -> list[np.ndarray]:
+    patterns = []
+    for down in combinations(range(1, n), n // 2):
+        signs = np.ones(n)
+        signs[list(down)] = -1.0
+        patterns.append(signs)
+    return patterns
+
+
+def _shortest(atoms: Atoms, sites: np.ndarray) -> np.ndarray:
+    metal = atoms[sites]
+    distances: np.ndarray = metal.get_all_distances(mic=True)
+    np.fill_diagonal(distances, np.inf)
+    return distances

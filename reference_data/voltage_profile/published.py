@@ -1,0 +1,105 @@
+"""Published values to compare with, and the uncertainty of our own.
+
+The rule for the average voltage: the larger of convergence and distance to the published value of
+the same functional. Convergence is the deviation found in the convergence test of the same kind of
+host, or the stated one as long as there is no test: 50 mV with +U (the choice of projections), 20
+mV without; at least 10 mV. Formation energies and volume changes have no stated uncertainty.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uipbench.casefiles import CaseFile, Published, Quantity
+from uipbench.reference.convergence import read_convergence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = Path(__file__).parent
+MARK = "Uncertainty:"
+LEAST_V = 0.01
+STATED_V = 0.02
+STATED_WITH_U_V = 0.05
+
+EXPLAIN_ABOVE = 0.1
+"""Differences to a published average voltage above that many V need an explanation."""
+
+TEST_OF_CHEMISTRY: Mapping[str, str] = {
+    "alloy": "li_al",
+    "alloy of a semiconductor": "li_al",
+    "layered sulfide": "lixtis2",
+    "oxide": "lixtis2",
+    "layered oxide": "lixcoo2",
+    "spinel oxide": "lixcoo2",
+    "olivine phosphate": "lixcoo2",
+}
+"""Convergence test by kind of host."""
+
+
+@cache
+def published_rows() -> tuple[dict[str, str], ...]:
+    """Rows of ``published.csv``."""
+    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
+        return tuple(csv.DictReader(file))
+
+
+def published_values(case_id: str) -> list[Published]:
+    """Published values of a host."""
+    return [
+        Published(
+            quantity=row["quantity"],
+            value=float(row["value"]),
+            unit=row["unit"],
+            doi=row["doi"],
+            method=row["method"],
+            comment=row["comment"],
+        )
+        for row in published_rows()
+        if row["case"] == case_id
+    ]
+
+
+def convergence(chemistry: str, *, with_u: bool) -> tuple[float, str]:
+    """Convergence of the average voltage in V, and a sentence that says where it is from."""
+    test = TEST_OF_CHEMISTRY[chemistry]
+    found = read_convergence(FOLDER / "convergence", test)
+    if found is None:
+        stated = STATED_WITH_U_V if with_u else STATED_V
+        return stated, f"stated {1000 * stated:.0f} mV (no convergence test yet)"
+    absolute = found.relative_deviation * abs(found.variants[0].value)
+    return absolute, f"{1000 * absolute:.0f} mV (convergence test of {test})"
+
+
+def uncertainty(value: float, converged: float, published: float | None) -> float:
+    """Uncertainty of the average voltage in V by the rule of this module.
+
+    Args:
+        value: Our value in V.
+        converged: Convergence in V.
+        published: Published value in V, or None.
+    """
+    distance = 0.0 if published is None else abs(value - published)
+    return max(converged, LEAST_V, distance)
+
+
+def annotate(file: CaseFile) -> CaseFile:
+    """The case with published values and uncertainties filled in; idempotent."""
+    published = published_values(file.id)
+    converged, sentence = convergence(file.chemistry, with_u=bool(file.theory.hubbard_u_ev))
+    known = {p.quantity: p.value for p in published}.get("average_voltage")
+    main = file.references["average_voltage"]
+    changed = Quantity(
+        value=main.value,
+        unit=main.unit,
+        uncertainty=round(uncertainty(main.value, converged, known), 6),
+    )
+    own = file.comment.split(MARK)[0].strip()
+    least = f"at least {1000 * LEAST_V:.0f} mV, and the distance to a published value"
+    comment = f"{own} {MARK} {sentence}, {least}.".strip()
+    references = {**file.references, "average_voltage": changed}
+    changes = {"published": published, "references": references, "comment": comment}
+    return file.model_copy(update=changes)
