@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 
 from uipbench.casefiles import CaseFile
+from uipbench.history import HistoryEntry
 from uipbench.results import ResultFile, read_result
 from uipbench.site.export import BoardFile, TaskFile
 
 ROOT = Path(__file__).parent.parent
-SCHEMAS = {"result": ResultFile, "case": CaseFile, "board": BoardFile, "task": TaskFile}
+SCHEMAS = {
+    "result": ResultFile,
+    "case": CaseFile,
+    "board": BoardFile,
+    "task": TaskFile,
+    "history": HistoryEntry,
+}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -109,7 +109,7 @@ class CaseFile(_Strict):
     published: list[Published]
     recipe: str
     cpu_seconds: float
-    licence: Literal["CC-BY-4.0"] = "CC-BY-4.0"
+    licence: Literal["CC-BY-4.0", "own"] = "CC-BY-4.0"
     comment: str = ""
 
 

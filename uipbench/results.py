@@ -132,6 +132,18 @@ class CaseRecord(_Strict):
         return kind(**fields)
 
 
+class OwnDataRecord(_Strict):
+    """A user's own set of cases.
+
+    Attributes:
+        name: Its name.
+        sha256: Digest of its table and structure files.
+    """
+
+    name: Text
+    sha256: str
+
+
 class CheckLine(_Strict):
     """One line of a conformance report.
 
@@ -196,6 +208,7 @@ class ResultFile(_Strict):
     provenance: Provenance
     records: list[CaseRecord]
     check: CheckRecord | None = None
+    own_data: OwnDataRecord | None = None
 
 
 def outcome_record(outcome: Outcome) -> PredictedRecord | FailedRecord:

@@ -144,4 +144,5 @@ def _force_statistics(case: Case, prediction: Prediction) -> dict[str, dict[str,
     return {
         role: metrics.force_sums(evaluated.forces, case.structures[role].forces)
         for role, evaluated in prediction.evaluated.items()
+        if np.isfinite(case.structures[role].forces).all()  # own data may have none
     }

@@ -11,8 +11,10 @@ from uipbench.environments import ensure_environment
 from uipbench.errors import RegistryError
 from uipbench.model_registry import find_model, list_models
 from uipbench.outcome import PROTOCOLS, Outcome
+from uipbench.own_data import open_own_data
 from uipbench.plan import Selection, Tier
-from uipbench.registry import load_task, load_tasks
+from uipbench.registry import load_task, load_tasks, unknown
+from uipbench.results import OwnDataRecord
 from uipbench.session import RunOptions, Session
 from uipbench.weights import check_offline, fetch_weights, own_weights, renamed
 
@@ -46,6 +48,27 @@ def select_tasks(names: Sequence[str]) -> list[Task]:
         RegistryError: An unknown name.
     """
     return [load_task(name) for name in names] if names else list(load_tasks().values())
+
+
+def own_tasks(data: Path, names: Sequence[str], out: Path) -> tuple[OwnDataRecord, list[Task]]:
+    """The tasks of a folder of own data, with its cases.
+
+    Args:
+        data: The folder.
+        names: Tasks to choose; empty means all.
+        out: Folder of results, where the compiled cases are kept too.
+
+    Raises:
+        ReferenceDataError: The data are wrong; names file, row and field.
+        RegistryError: A name that is no task of the folder.
+    """
+    own = open_own_data(data, out / ".own-data")
+    found = {task.name: task for task in own.tasks}
+    for name in names:
+        if name not in found:
+            raise RegistryError(unknown("task", name, found))
+    record = OwnDataRecord(name=own.name, sha256=own.digest)
+    return record, [task for task in own.tasks if not names or task.name in names]
 
 
 def open_session(
@@ -137,6 +160,7 @@ def score(  # noqa: PLR0913 - the options of the command line
     name: str | None = None,
     offline: bool = False,
     force: bool = False,
+    data: Path | None = None,
 ) -> dict[str, ResultFile]:
     """Score a model and write its result files.
 
@@ -153,6 +177,7 @@ def score(  # noqa: PLR0913 - the options of the command line
         name: What to call the model in results.
         offline: Never install or download anything.
         force: Score a model although it fails an essential check; its results are marked.
+        data: Folder of own data that is scored instead of the public cases.
 
     Returns:
         Result by task; what was there already is not computed again.
@@ -160,9 +185,9 @@ def score(  # noqa: PLR0913 - the options of the command line
     Raises:
         UipbenchError: Anything that does not belong to one case.
     """
-    options = RunOptions(out=out, checkpoint=checkpoint, device=device, dtype=dtype)
+    own, chosen = own_tasks(data, tasks, out) if data else (None, select_tasks(tasks))
+    options = RunOptions(out=out, checkpoint=checkpoint, device=device, dtype=dtype, own_data=own)
     session = open_session(model, options, name=name, offline=offline)
-    chosen = select_tasks(tasks)
     selection = Selection(tasks=chosen, tier=tier, cases=cases, protocols=protocols)
     with session.lock():
         missing = session.missing(session.jobs(selection))
@@ -170,7 +195,7 @@ def score(  # noqa: PLR0913 - the options of the command line
         if missing:
             for _ in session.compute(missing, SilentObserver()):
                 pass
-        session.write(chosen)
+        session.write(chosen)  # also what a killed run left in its journal
         return {task.name: session.result(task) for task in chosen}
 
 

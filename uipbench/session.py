@@ -25,6 +25,7 @@ from uipbench.results import (
     CheckRecord,
     FailedRecord,
     ModelRecord,
+    OwnDataRecord,
     Provenance,
     ResultFile,
     RunSettings,
@@ -62,6 +63,7 @@ class RunOptions:
         dtype: ``float32``, ``float64`` or ``default``.
         limit: Seconds of evaluation a case may use.
         workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
+        own_data: The user's own set that the cases are of, or None for the public ones.
     """
 
     out: Path
@@ -70,6 +72,7 @@ class RunOptions:
     dtype: str = "default"
     limit: float = 1800.0
     workers: int = 0
+    own_data: OwnDataRecord | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -143,11 +146,22 @@ class Session:
             ResultFileError: A damaged result file.
         """
         path = result_path(self.options.out, self.record.card.name, task.name)
-        known = read_result(path).records if path.exists() else []
+        known = self._known(path)
         written, damaged = self._journal(task).read()
         self.damaged_lines += damaged
         by_slot = {(r.case_id, r.protocol): r for r in [*known, *written]}
         return list(by_slot.values())
+
+    def _known(self, path: Path) -> list[CaseRecord]:
+        if not path.exists():
+            return []
+        result = read_result(path)
+        names = [None if r is None else r.name for r in (result.own_data, self.options.own_data)]
+        if names[0] != names[1]:
+            there, here = (f"own data '{name}'" if name else "the public cases" for name in names)
+            msg = f"{path}: has results on {there}, not on {here}; choose another folder with --out"
+            raise ResultFileError(msg)
+        return result.records
 
     def fresh_records(self, task: Task) -> list[CaseRecord]:
         """Records whose content key is that of the present model, packages, task and case."""
@@ -178,7 +192,8 @@ class Session:
         return len(self.records(task)) - len(self.fresh_records(task))
 
     def _journal(self, task: Task) -> Journal:
-        return Journal(self.folder / f"{task.name}.journal.jsonl")
+        kind = "journal" if self.options.own_data is None else "own-data.journal"
+        return Journal(self.folder / f"{task.name}.{kind}.jsonl")
 
     def compute(self, jobs: Sequence[Job], observer: Observer) -> Iterator[CaseRecord]:
         """Compute jobs; every finished case is in the journal before it is yielded.
@@ -272,6 +287,7 @@ class Session:
             provenance=provenance(self._started),
             records=self.fresh_records(task),
             check=self.check,
+            own_data=self.options.own_data,
         )
 
 

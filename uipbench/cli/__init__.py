@@ -7,9 +7,11 @@ import sys
 import click
 
 from uipbench.cli.check import check
+from uipbench.cli.data import data
 from uipbench.cli.env import env
 from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
+from uipbench.cli.regress import regress
 from uipbench.cli.score import score
 from uipbench.cli.site import site
 from uipbench.errors import UipbenchError
@@ -28,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (score, check, list_, show, env, site, reference):
+for command in (score, check, list_, show, env, site, reference, regress, data):
     cli.add_command(command)
 
 

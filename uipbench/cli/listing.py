@@ -35,7 +35,7 @@ def list_(what: str | None, *, as_json: bool) -> None:
 
     console = make_console()
     for kind, entries in rows.items():
-        console.print(_table(kind, entries))
+        console.print(rows_table(kind, entries))
         console.print()
 
 
@@ -56,7 +56,7 @@ def _rows(kind: str) -> list[dict[str, Any]]:
             }
             for t in tasks
         ]
-    return [_case_row(case) for task in tasks for case in task.cases()]
+    return [case_row(case) for task in tasks for case in task.cases()]
 
 
 def _model_rows() -> list[dict[str, Any]]:
@@ -75,7 +75,8 @@ def _model_rows() -> list[dict[str, Any]]:
     ]
 
 
-def _case_row(case: Case) -> dict[str, Any]:
+def case_row(case: Case) -> dict[str, Any]:
+    """What a list of cases says of one."""
     quantity, value = next(iter(case.references.items()))
     return {
         "task": case.task,
@@ -89,7 +90,8 @@ def _case_row(case: Case) -> dict[str, Any]:
     }
 
 
-def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
+def rows_table(kind: str, rows: list[dict[str, Any]]) -> Table:
+    """A table of such rows."""
     from rich.table import Table
 
     table = Table(title=kind, title_justify="left", box=None)

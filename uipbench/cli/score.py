@@ -64,6 +64,11 @@ EXIT_INTERRUPTED = 130
     help="Seconds of evaluation one case may use.",
 )
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Score own cases of this folder; results go to FOLDER/results unless --out is given.",
+)
 @click.option("--offline", is_flag=True, help="Never install or download anything.")
 @click.option(
     "--force", is_flag=True, help="Score a model that fails 'uipbench check'; it is marked."
@@ -79,6 +84,7 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     Examples:
       uipbench score chgnet
       uipbench score ./my_model.py --cases 'cu_*' --tier full
+      uipbench score chgnet --data my-cases
       uipbench score chgnet --checkpoint fine-tuned.pth.tar --name chgnet@ft-lif
     """
     for option in ("checkpoint", "name"):
@@ -88,6 +94,9 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     from uipbench.console import make_console
 
     console = make_console(stderr=as_json)
+    source = click.get_current_context().get_parameter_source("out")
+    if options["data"] and source is click.core.ParameterSource.DEFAULT:
+        options["out"] = options["data"] / "results"
     summaries: dict[str, Any] = {}
     failures = 0
     for model in models:
@@ -103,12 +112,16 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
     from uipbench.console import reporting
     from uipbench.outcome import PROTOCOLS
     from uipbench.plan import Selection
-    from uipbench.scoring import open_session, select_tasks
+    from uipbench.scoring import open_session, own_tasks, select_tasks
     from uipbench.session import RunOptions
 
-    tasks = select_tasks(options["tasks"])
+    own = None
+    if options["data"]:
+        own, tasks = own_tasks(options["data"], options["tasks"], options["out"])
+    else:
+        tasks = select_tasks(options["tasks"])
     names = ("out", "checkpoint", "device", "dtype", "limit", "workers")
-    run = RunOptions(**{name: options[name] for name in names})
+    run = RunOptions(**{name: options[name] for name in names}, own_data=own)
 
     with reporting(console) as report:
         session = open_session(
@@ -159,7 +172,7 @@ def _run(session: Session, selection: Selection, console: Console, *, force: boo
         console.print(f"computed {len(missing)} in {duration(time.monotonic() - start)}")
     page = session.options.out / "site" / "index.html"
     if computed or not page.exists():
-        _write_page(session)
+        _write_page(session, selection)
     console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
     console.print(f"page:    {page}", markup=False, soft_wrap=True)
 
@@ -187,7 +200,7 @@ def _say_stale(session: Session, selection: Selection, console: Console) -> None
         )
 
 
-def _write_page(session: Session) -> None:
+def _write_page(session: Session, selection: Selection) -> None:
     from uipbench.registry import load_tasks
     from uipbench.results import load_results
     from uipbench.site.build import build_site
@@ -195,6 +208,9 @@ def _write_page(session: Session) -> None:
     out = session.options.out
     public = Path(__file__).parent.parent / "leaderboard" / "results"
     own = load_results(out)
+    if session.options.own_data is not None:
+        build_site(out / "site", results=own, tasks=list(selection.tasks))
+        return
     names = frozenset(result.model.card.name for result in own)
     others = [r for r in load_results(public) if r.model.card.name not in names]
     results = [*others, *own]

@@ -90,7 +90,7 @@ def gather(results: Sequence[ResultFile], tasks: Sequence[Task], own: frozenset[
     by_name = {task.name: task for task in tasks}
     grouped: dict[str, dict[str, ResultFile]] = {}
     for result in results:
-        if result.task not in by_name:
+        if result.task not in by_name or not _of_same_cases(result, by_name[result.task]):
             continue
         of_model = grouped.setdefault(result.model.card.name, {})
         if result.task in of_model:
@@ -102,6 +102,12 @@ def gather(results: Sequence[ResultFile], tasks: Sequence[Task], own: frozenset[
         of_model[result.task] = result
     entries = (_entry(name, grouped[name], by_name, own) for name in sorted(grouped))
     return Records(tuple(tasks), tuple(entries))
+
+
+def _of_same_cases(result: ResultFile, task: Task) -> bool:
+    """Results on a user's own cases are never shown with the public ones."""
+    name = None if result.own_data is None else result.own_data.name
+    return name == getattr(task, "own_data", None)
 
 
 def _entry(
