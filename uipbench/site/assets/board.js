@@ -200,7 +200,7 @@
     const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
     const facts = `${plural(listed.length, "model")}, ${plural(board.nCases, "case")} in ${plural(board.nMaterials, "material")}. `;
     const part = !current.view.task && board.tasks.length && board.tasks.length < data.tasks.length
-      ? `Cases and results in ${board.tasks.length} of ${data.tasks.length} tasks. ` : "";
+      ? `Three cases or more, and results, in ${board.tasks.length} of ${data.tasks.length} tasks. ` : "";
     summary.replaceChildren(element("span", {}, facts + part), ...leaders());
     document.getElementById("reset").hidden = !state.isFiltered();
   }
