@@ -268,6 +268,15 @@ def test_damaged_reference_file(uipbench, tmp_path):
     assert "restore it" in line
 
 
+@pytest.fixture
+def heard_interrupts():
+    """Shells start background jobs with SIGINT ignored, which every child inherits."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_interrupts")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign):
     write_model(tmp_path / "m.py", COUNTING)
