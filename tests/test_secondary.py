@@ -13,6 +13,7 @@ import pytest
 from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata, spearmanr
 
 from tests.factories import make_case, structure
 from uipbench.casefiles import Quantity
@@ -21,7 +22,7 @@ from uipbench.kit import Compared, pairs_in_order, spearman
 from uipbench.metrics import force_score, force_sums, forces_by_kind
 from uipbench.outcome import Failed, Predicted
 from uipbench.registry import load_task, load_tasks, task_version
-from uipbench.secondary import secondary_metrics
+from uipbench.secondary import mean_ranks, secondary_metrics
 from uipbench.tasks.surface_energy.metrics.wulff import facet_areas, mean_energy, shape_error
 
 FCC = bulk("Al", a=4.04)
@@ -130,6 +131,15 @@ def test_order_without_any_order_is_zero():
     metrics = found(cases, [0.5] * 4)
     assert metrics["facet_order"].value == 0
     assert metrics["facet_pairs_in_order"].value == 0
+
+
+@given(st.lists(st.integers(-3, 3).map(float), min_size=3, max_size=12), st.randoms())
+def test_spearman_is_that_of_scipy(references, random):
+    predictions = random.sample(references, len(references))
+    pairs = [Compared(r, 0.0, p) for r, p in zip(references, predictions, strict=True)]
+    np.testing.assert_array_equal(mean_ranks(np.array(references)), rankdata(references))
+    if len(set(references)) > 1:
+        assert spearman(pairs) == pytest.approx(spearmanr(references, predictions).statistic)
 
 
 @given(st.permutations(range(6)))

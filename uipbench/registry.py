@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uipbench import cell_relaxation, neb, relaxation
@@ -63,12 +64,10 @@ def task_version(task: Task) -> str:
     """Version of the physics: the number raised by hand and a digest of the code that runs."""
     module = inspect.getmodule(type(task))
     own = [] if module is None else [module, *_submodules(module)]
-    used = [*own, relaxation, cell_relaxation]
+    sources = [inspect.getsource(m) for m in (*own, relaxation, cell_relaxation)]
     if any(_is_from(neb, value) for m in own for value in vars(m).values()):
-        from uipbench import batched_neb
-
-        used += [neb, batched_neb]
-    sources = [inspect.getsource(m) for m in used]
+        batched = Path(neb.__file__).with_name("batched_neb.py")  # importing it takes long
+        sources += [inspect.getsource(neb), batched.read_text(encoding="utf-8")]
     return f"{task.version}-{code_digest(*sources)[:12]}"
 
 
