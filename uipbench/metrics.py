@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _SUMS = ("n", "sum_abs", "sum_sq", "sum_model_dft", "sum_dft_sq")
 
+LEAST_CASES = 3
+"""Fewer cases have no skill: the median of one or two references is no guess to be measured by."""
+
 LEAST_DFT_FORCE = 0.01
 """Root mean square of DFT force components (eV/Å) below which a slope would be that of noise."""
 
@@ -174,7 +177,7 @@ def score(
         mean_signed_error=_mean([e for e, _ in known]),
         mape=_mean([100 * abs(e / r) for e, r in known if r != 0]),
         coverage=len(known) / len(scored),
-        skill=skill(charged, trivial),
+        skill=skill(charged, trivial) if len(scored) >= LEAST_CASES else math.nan,
         force_mae=forces.mae,
         softening_slope=forces.softening_slope,
         n_predicted=len(known),

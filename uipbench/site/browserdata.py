@@ -6,12 +6,11 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from uipbench.metrics import LEAST_DFT_FORCE
+from uipbench.metrics import LEAST_CASES, LEAST_DFT_FORCE
 from uipbench.outcome import PROTOCOLS
 from uipbench.resampling import LEAST_MATERIALS, LEVEL, REPLICATES, multiplicities
 from uipbench.site import text
 from uipbench.site.cards import xc_mismatch, xc_reasons
-from uipbench.site.rows import LEAST_CASES
 from uipbench.theory import parse_label
 
 if TYPE_CHECKING:

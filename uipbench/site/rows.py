@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uipbench.metrics import LEAST_DFT_FORCE
+from uipbench.metrics import LEAST_CASES, LEAST_DFT_FORCE
 from uipbench.ranking import Ranking, rank_models, task_skills, uncertainty_limit
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from uipbench.case import Case
     from uipbench.outcome import Protocol
     from uipbench.site.tables import Tables, TaskTable
-
-
-LEAST_CASES = 3
-"""A task with fewer cases does not count in the overall skill: the median of one or two references
-is no guess that a model could be measured against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +148,8 @@ class Board:
 def compute_board(tables: Tables, view: View) -> Board:
     """The board of a view.
 
-    All tasks count that have :data:`LEAST_CASES`, in which a model was run and a selected case is
-    left; or the view's task.
+    All tasks count that have :data:`~uipbench.metrics.LEAST_CASES`, in which a model was run and a
+    selected case is left; or the view's task.
     """
     shown = _counted(tables, view, view.protocol)
     fixed = _counted(tables, view, "fixed")
