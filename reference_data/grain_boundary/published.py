@@ -8,13 +8,12 @@ error says little of it.
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
+from uipbench.reference.published import MARK, as_published, read_published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,6 @@ FOLDER = Path(__file__).parent
 RELATIVE_WITHOUT_TEST = 0.03
 LEAST_J_PER_M2 = 0.010
 UNIT = "J/m^2"
-MARK = "Uncertainty:"
 
 EXPLAIN_ABOVE = 0.05
 """Differences to published γ above that many J/m² need an entry in ``explanations.json``."""
@@ -39,24 +37,15 @@ TEST_OF_MATERIAL: Mapping[str, str] = {"Al": "al_s3_111"}
 """Convergence test of a material that does not go by its class."""
 
 
-@cache
 def published_rows() -> tuple[dict[str, str], ...]:
     """Rows of ``published.csv``."""
-    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
+    return read_published(FOLDER)
 
 
 def published_values(material: str, coincidence_index: int, plane: str) -> list[Published]:
     """Published values of a boundary; ``plane`` as digits such as ``210``."""
     return [
-        Published(
-            quantity=row["quantity"],
-            value=float(row["value"]),
-            unit=row["unit"],
-            doi=row["doi"],
-            method=row["method"],
-            comment=row["comment"],
-        )
+        as_published(row)
         for row in published_rows()
         if (row["material"], row["coincidence_index"], row["plane"])
         == (material, str(coincidence_index), plane)

@@ -9,15 +9,13 @@ vacancy, its images and the hopping atom act on each other. They are shown all t
 
 from __future__ import annotations
 
-import csv
 import math
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
-from uipbench.reference_data.surface_energy.published import MARK
+from uipbench.reference.published import MARK, as_published, read_published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,27 +37,14 @@ TEST_OF_CLASS: Mapping[str, str] = {
 """Convergence test by the last word of a host's chemistry."""
 
 
-@cache
 def published_rows() -> tuple[dict[str, str], ...]:
     """Rows of ``published.csv``."""
-    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
+    return read_published(FOLDER)
 
 
 def published_values(case_id: str) -> list[Published]:
     """Published values of a hop."""
-    return [
-        Published(
-            quantity=row["quantity"],
-            value=float(row["value"]),
-            unit=row["unit"],
-            doi=row["doi"],
-            method=row["method"],
-            comment=row["comment"],
-        )
-        for row in published_rows()
-        if row["case"] == case_id
-    ]
+    return [as_published(row) for row in published_rows() if row["case"] == case_id]
 
 
 def comparable(case_id: str) -> dict[str, float]:

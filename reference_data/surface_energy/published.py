@@ -7,13 +7,12 @@ times γ, or ±3 % of γ as long as there is no test, and at least 5 mJ/m².
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
+from uipbench.reference.published import MARK, as_published, read_published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 RELATIVE_WITHOUT_TEST = 0.03
 LEAST_J_PER_M2 = 0.005
-MARK = "Uncertainty:"
 
 EXPLAIN_ABOVE = 0.03
 """Differences to published γ above that many J/m² need an entry in ``explanations.json``."""
@@ -39,24 +37,15 @@ TEST_OF_CLASS: Mapping[str, str] = {
 """Convergence test by the last word of a material's chemistry."""
 
 
-@cache
 def published_rows() -> tuple[dict[str, str], ...]:
     """Rows of ``published.csv``; ``miller_index`` is empty for properties of the bulk."""
-    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
+    return read_published(FOLDER)
 
 
 def published_values(material: str, miller_index: str) -> list[Published]:
     """Published values of a facet (digits such as ``111``) and of its material's bulk."""
     return [
-        Published(
-            quantity=row["quantity"],
-            value=float(row["value"]),
-            unit=row["unit"],
-            doi=row["doi"],
-            method=row["method"],
-            comment=row["comment"],
-        )
+        as_published(row)
         for row in published_rows()
         if row["material"] == material and row["miller_index"] in {miller_index, ""}
     ]

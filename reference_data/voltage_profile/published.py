@@ -8,19 +8,17 @@ mV without; at least 10 mV. Formation energies and volume changes have no stated
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
+from uipbench.reference.published import MARK, as_published, read_published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = Path(__file__).parent
-MARK = "Uncertainty:"
 LEAST_V = 0.01
 STATED_V = 0.02
 STATED_WITH_U_V = 0.05
@@ -40,27 +38,14 @@ TEST_OF_CHEMISTRY: Mapping[str, str] = {
 """Convergence test by kind of host."""
 
 
-@cache
 def published_rows() -> tuple[dict[str, str], ...]:
     """Rows of ``published.csv``."""
-    with (FOLDER / "published.csv").open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
+    return read_published(FOLDER)
 
 
 def published_values(case_id: str) -> list[Published]:
     """Published values of a host."""
-    return [
-        Published(
-            quantity=row["quantity"],
-            value=float(row["value"]),
-            unit=row["unit"],
-            doi=row["doi"],
-            method=row["method"],
-            comment=row["comment"],
-        )
-        for row in published_rows()
-        if row["case"] == case_id
-    ]
+    return [as_published(row) for row in published_rows() if row["case"] == case_id]
 
 
 def convergence(chemistry: str, *, with_u: bool) -> tuple[float, str]:
