@@ -415,16 +415,16 @@ def test_mp2020_cancels_in_other_hosts():
 
 def scored_cases():
     case = make_case(host(formation=0.3))
-    low, high = (
+    low, high, median = (
         replace(
             make_case(host(formation=0.3, voltage=v)),
             id=f"v{v}",
             references={"average_voltage": Quantity(value=v, unit="V")},
         )
-        for v in (1.0, 3.0)
+        for v in (1.0, 3.0, 2.0)
     )
     assert case.id == "li_ag"
-    return [low, high]
+    return [low, high, median]
 
 
 def predicted(case, model):
@@ -437,20 +437,22 @@ def predicted(case, model):
 def test_headline_is_the_capacity_averaged_error():
     cases = scored_cases()
     models = [host(formation=-0.3, voltage=1.0), host(formation=0.3, voltage=3.1)]
+    models.append(host(formation=0.3, voltage=2.0))  # exact
     outcomes = {c.id: predicted(c, m) for c, m in zip(cases, models, strict=True)}
     found = metrics.score(cases, outcomes, "average_voltage", "fixed", TASK.absolute_error)
     shape = (0.3 * 2 / 3) / 3 + (0.3 / 3) * 2 / 3
-    assert found.mae == pytest.approx((shape + 0.1) / 2)
-    assert found.mean_signed_error == pytest.approx(0.05)
-    assert found.skill == pytest.approx(1 - (shape + 0.1) / 2)  # the median is 2 V, 1 V off
+    assert found.mae == pytest.approx((shape + 0.1) / 3)
+    assert found.mean_signed_error == pytest.approx(0.1 / 3)
+    assert found.skill == pytest.approx(1 - (shape + 0.1) / 2)  # the median, 2 V, is off by 1, 1, 0
     simple = metrics.score(cases, outcomes, "average_voltage", "fixed")
-    assert simple.mae == pytest.approx(0.05)
+    assert simple.mae == pytest.approx(0.1 / 3)
 
 
 def test_a_failure_counts_as_a_flat_profile_at_the_median():
     cases = scored_cases()
     exact = predicted(cases[0], host(formation=0.3, voltage=1.0))
     outcomes = {cases[0].id: exact, cases[1].id: Failed(kind="not_converged", message="")}
+    outcomes[cases[2].id] = predicted(cases[2], host(formation=0.3, voltage=2.0))
     found = metrics.score(cases, outcomes, "average_voltage", "fixed", TASK.absolute_error)
     assert found.skill == pytest.approx(0.5)
     assert found.mae == pytest.approx(0)
