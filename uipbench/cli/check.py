@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from uipbench.cli import options as shared
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,7 +29,7 @@ _STYLES = {"fail": "bold red", "warning": "yellow", "unknown": "dim"}
     type=click.Path(path_type=Path, exists=True),
     help="Own weights of the model's family: a file, or a folder.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
+@shared.device
 @click.option(
     "--dtype",
     type=click.Choice(["default", "float32", "float64"]),
@@ -35,7 +37,7 @@ _STYLES = {"fail": "bold red", "warning": "yellow", "unknown": "dim"}
     show_default=True,
     help="Precision of the model.",
 )
-@click.option("--offline", is_flag=True, help="Never install or download anything.")
+@shared.offline
 @click.option("--golden", is_flag=True, help="Print energies for a card instead of checking.")
 @click.option("--json", "as_json", is_flag=True, help="Reports as JSON on standard output.")
 def check(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from uipbench.cli import options as shared
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -44,9 +46,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="quick: every case fixed, the quick cases also relaxed; full: everything.",
 )
-@click.option("--tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
-@click.option("--cases", multiple=True, metavar="PATTERN", help="Only cases such as 'li_*'.")
-@click.option("--protocol", type=click.Choice(["fixed", "relaxed"]), help="Only this protocol.")
+@shared.tasks
+@shared.cases
+@shared.protocol
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -62,15 +64,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="Factor in the time of an evaluation beyond which a model counts as slower.",
 )
-@click.option(
-    "--limit",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1800.0,
-    show_default=True,
-    help="Seconds of evaluation one case may use.",
-)
-@click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
-@click.option("--offline", is_flag=True, help="Never install anything.")
+@shared.limit
+@shared.workers
+@shared.offline
 def regress(models: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
     """Compute stored predictions of MODEL again, and compare case by case.
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from uipbench.cli import options as shared
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -32,9 +34,9 @@ EXIT_INTERRUPTED = 130
     show_default=True,
     help="quick: every case fixed, the quick cases also relaxed (minutes); full: everything.",
 )
-@click.option("--tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
-@click.option("--cases", multiple=True, metavar="PATTERN", help="Only cases such as 'li_*'.")
-@click.option("--protocol", type=click.Choice(["fixed", "relaxed"]), help="Only this protocol.")
+@shared.tasks
+@shared.cases
+@shared.protocol
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -42,7 +44,7 @@ EXIT_INTERRUPTED = 130
     show_default=True,
     help="Folder of results and page.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
+@shared.device
 @click.option(
     "--dtype",
     type=click.Choice(["default", "float32", "float64"]),
@@ -56,20 +58,14 @@ EXIT_INTERRUPTED = 130
     help="Own weights of the model's family, a file or folder.",
 )
 @click.option("--name", help="Name in results; default with own weights: MODEL@FILE.")
-@click.option(
-    "--limit",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1800.0,
-    show_default=True,
-    help="Seconds of evaluation one case may use.",
-)
-@click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
+@shared.limit
+@shared.workers
 @click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Score own cases of this folder; results go to FOLDER/results unless --out is given.",
 )
-@click.option("--offline", is_flag=True, help="Never install or download anything.")
+@shared.offline
 @click.option(
     "--force", is_flag=True, help="Score a model that fails 'uipbench check'; it is marked."
 )

@@ -1,0 +1,23 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import click
+
+tasks = click.option("--tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
+cases = click.option("--cases", multiple=True, metavar="PATTERN", help="Only cases such as 'li_*'.")
+protocol = click.option(
+    "--protocol", type=click.Choice(["fixed", "relaxed"]), help="Only this protocol."
+)
+device = click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
+limit = click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1800.0,
+    show_default=True,
+    help="Seconds of evaluation one case may use.",
+)
+workers = click.option(
+    "--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core."
+)
+offline = click.option("--offline", is_flag=True, help="Never install or download anything.")
