@@ -109,6 +109,10 @@ class StoredDft(Calculator):
                     self._store.put(key, found)
         return found
 
+    def is_stored(self, atoms: Atoms) -> bool:
+        """Whether the step needs no calculation."""
+        return self._store.get(step_key(atoms, self._settings, code_version())) is not None
+
     def _compute(self, atoms: Atoms, key: str, *, stress: bool) -> Evaluation:
         start = time.process_time()
         if self._gpaw is None:

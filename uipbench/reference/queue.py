@@ -21,6 +21,7 @@ from uipbench.casefiles import read_lock, write_case
 from uipbench.errors import RegistryError, UipbenchError
 from uipbench.paths import cache_folder
 from uipbench.reference.convergence import compute_convergence, write_convergence
+from uipbench.reference.curvature import potential
 from uipbench.reference.engine import DftEngine
 from uipbench.reference.gpaw_calculator import code_version
 
@@ -214,7 +215,7 @@ def compute(
 def _run(task: str, job: Job, work: Path, log: Callable[[str], None]) -> None:
     start = time.monotonic()
     log(f"{job.name}: started")
-    engine = DftEngine(work, lambda line: log(f"{job.name}: {line}"))
+    engine = DftEngine(work, lambda line: log(f"{job.name}: {line}"), potential())
     outcome = (_compute_case if job.kind == "case" else _compute_test)(task, job.recipe, engine)
     log(f"{job.name}: done in {time.monotonic() - start:.0f} s: {outcome}")
 

@@ -1,0 +1,88 @@
+"""The first curvature of DFT relaxations: fewer steps, the same end."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, fcc110, surface
+
+from tests.toy_dft import ToyPotential, toy_engine
+from uipbench.reference import curvature
+from uipbench.reference import engine as engine_module
+from uipbench.reference.curvature import LEAST_CURVATURE, hessian
+from uipbench.reference.engine import DftEngine
+from uipbench.reference.settings import DftSettings
+
+SETTINGS = DftSettings(cutoff_ev=400.0, kpts=(1, 1, 1), smearing_ev=0.1)
+
+
+class Softened(ToyPotential):
+    """Another potential than that of the relaxation: 0.8 times its energies."""
+
+    def calculate(self, *arguments, **options):
+        super().calculate(*arguments, **options)
+        self.results = {name: 0.8 * value for name, value in self.results.items()}
+
+
+def slab(kind):
+    if kind == "metal":
+        return fcc110("Al", (1, 1, 6), a=4.05, vacuum=7, periodic=True)
+    crystal = bulk("LiF", "rocksalt", a=4.06, cubic=True)
+    atoms = surface(crystal, (1, 1, 0), 3, vacuum=7, periodic=True)
+    atoms.positions[:, 2] *= 1.004
+    return atoms
+
+
+@pytest.fixture
+def engines(tmp_path, monkeypatch):
+    toy_engine(tmp_path, monkeypatch)
+    stored = classmethod(lambda *_: False)
+    monkeypatch.setattr(engine_module.StoredDft, "is_stored", stored, raising=False)
+
+    def make(potential):
+        lines = []
+        return DftEngine(tmp_path, lines.append, potential), lines
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["metal", "salt"])
+def test_fewer_steps_to_the_same_energy(engines, kind):
+    ends = {}
+    for name, potential in (("plain", None), ("guided", Softened())):
+        engine, lines = engines(potential)
+        found = engine.relax_positions(slab(kind), SETTINGS, fmax=0.01)
+        ends[name] = (found, sum("step" in line for line in lines))
+        assert found.max_force < 0.01
+        assert not found.atoms.constraints
+    plain, guided = ends["plain"], ends["guided"]
+    assert guided[0].evaluation.energy == pytest.approx(plain[0].evaluation.energy, abs=1e-3)
+    assert guided[1] < plain[1]
+
+
+def test_a_curvature_is_kept_for_the_next_run(engines, monkeypatch):
+    first = engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
+    monkeypatch.setattr(curvature, "hessian", lambda *_: pytest.fail("computed again"))
+    again = engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
+    assert np.array_equal(first.atoms.positions, again.atoms.positions)
+
+
+def test_a_relaxation_that_began_plainly_goes_on_plainly(engines, monkeypatch):
+    monkeypatch.setattr(engine_module.StoredDft, "is_stored", lambda *_: True, raising=False)
+    monkeypatch.setattr(curvature, "hessian", lambda *_: pytest.fail("computed"))
+    engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
+
+
+def test_magnetic_structures_start_plainly(engines, monkeypatch):
+    monkeypatch.setattr(curvature, "hessian", lambda *_: pytest.fail("computed"))
+    atoms = slab("metal")
+    atoms.set_initial_magnetic_moments([1.0] * len(atoms))
+    engines(Softened())[0].relax_positions(atoms, SETTINGS, fmax=0.01)
+
+
+def test_curvature_of_a_bond():
+    """Morse: 2 D a² along the bond; nothing across it at its rest length, nor for translations."""
+    atoms = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 4.05 / np.sqrt(2)]], cell=[20] * 3)
+    values = np.linalg.eigvalsh(hessian(atoms, ToyPotential()))
+    assert values[:5] == pytest.approx([LEAST_CURVATURE] * 5)
+    assert values[-1] == pytest.approx(2 * 2 * 0.25 * 2.2**2, rel=1e-2)
+    assert not atoms.pbc.any()

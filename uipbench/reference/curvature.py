@@ -1,0 +1,100 @@
+"""First guess of the curvature for DFT relaxations, from a potential.
+
+BFGS that starts from a multiple of the unit matrix spends half of its steps on learning stiff and
+soft directions. A potential knows them well enough. It decides about the way, not about the
+end: the relaxation still stops at the DFT forces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+DISPLACEMENT_A = 0.01
+LEAST_CURVATURE = 3.0
+"""Softest direction in eV/Å², for translations and for what the potential gets wrong."""
+
+
+@cache
+def potential() -> Calculator | None:
+    """CHGNet on one thread where it is installed beside GPAW, otherwise None."""
+    try:
+        import torch
+        from chgnet.model import CHGNet, CHGNetCalculator
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    return CHGNetCalculator(CHGNet.load(verbose=False), use_device="cpu")
+
+
+def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
+    """Second derivatives of the energy, made positive.
+
+    Central differences of forces; eigenvalues are replaced by their magnitudes, at least
+    :data:`LEAST_CURVATURE`.
+
+    Args:
+        atoms: Structure of n atoms; it is not changed.
+        calculator: A potential.
+
+    Returns:
+        (3n, 3n) eV/Å².
+    """
+    moving = atoms.copy()
+    moving.set_constraint()
+    moving.pbc = True
+    moving.calc = calculator
+    start = moving.positions.copy()
+    rows = []
+    for index in np.ndindex(start.shape):
+        forces = []
+        for sign in (1, -1):
+            moving.positions[:] = start
+            moving.positions[index] += sign * DISPLACEMENT_A
+            forces.append(moving.get_forces().ravel())
+        rows.append((forces[1] - forces[0]) / (2 * DISPLACEMENT_A))
+    matrix = np.array(rows)
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    magnitudes = np.maximum(np.abs(values), LEAST_CURVATURE)
+    return (vectors * magnitudes) @ vectors.T
+
+
+class CurvatureStore:
+    """Folder of curvatures, so that a relaxation that is resumed takes the same way.
+
+    Args:
+        folder: Made when it is needed.
+        calculator: The potential; None where there is none.
+    """
+
+    def __init__(self, folder: Path, calculator: Calculator | None) -> None:
+        self._folder = folder
+        self._calculator = calculator
+
+    def fits(self, atoms: Atoms) -> bool:
+        """False without a potential, and for magnetic structures, whose symmetry is lower."""
+        return self._calculator is not None and not atoms.get_initial_magnetic_moments().any()
+
+    def of(self, atoms: Atoms) -> np.ndarray:
+        """The curvature as of :func:`hessian`, from the folder or computed."""
+        rows = np.round([*atoms.positions, *atoms.cell], 7).tolist()
+        content = json.dumps([atoms.numbers.tolist(), rows])
+        path = self._folder / f"{hashlib.sha256(content.encode()).hexdigest()[:40]}.npy"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{os.getpid()}.partial.npy")
+            np.save(partial, hessian(atoms, self._calculator))
+            partial.replace(path)
+        curvature: np.ndarray = np.load(path)
+        return curvature
