@@ -80,7 +80,10 @@ class ToyEngine:
         self.seconds = 0.0
         self.calls = []
 
-    def single_point(self, atoms, settings):
+    def calculator(self, settings):
+        """The curve's structures follow each other on it."""
+
+    def single_point(self, atoms, settings, calculator=None):  # noqa: ARG002 - DftEngine's
         energy = -1.0 * len(atoms)
         if len(atoms) > self.atoms_of_a:
             d = separation(atoms, self.atoms_of_a)

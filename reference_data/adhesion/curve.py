@@ -83,10 +83,12 @@ def binding_curve(
         ReferenceEngineError: No minimum near ``start``.
     """
     known: dict[float, DftStructure] = {}
+    calculator = engine.calculator(settings)
 
     def at(distance: float) -> DftStructure:
         if distance not in known:
-            known[distance] = engine.single_point(joined(*slabs, distance), settings)
+            structure = joined(*slabs, distance)
+            known[distance] = engine.single_point(structure, settings, calculator)
         return known[distance]
 
     centre = lowest_separation(lambda distance: at(distance).evaluation.energy, start)

@@ -67,7 +67,7 @@ def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
     matrix = np.array(rows)
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     magnitudes = np.maximum(np.abs(values), LEAST_CURVATURE)
-    return (vectors * magnitudes) @ vectors.T
+    return np.asarray((vectors * magnitudes) @ vectors.T)
 
 
 class CurvatureStore:
@@ -96,5 +96,4 @@ class CurvatureStore:
             partial = path.with_suffix(f".{os.getpid()}.partial.npy")
             np.save(partial, hessian(atoms, self._calculator))
             partial.replace(path)
-        curvature: np.ndarray = np.load(path)
-        return curvature
+        return np.asarray(np.load(path))

@@ -97,9 +97,18 @@ class DftEngine:
         """One line of progress."""
         self._log(line)
 
-    def single_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
-        """Energy, forces (and moments) of one structure."""
-        calculator = StoredDft(settings, self._store, self._logs)
+    def single_point(
+        self, atoms: Atoms, settings: DftSettings, calculator: StoredDft | None = None
+    ) -> DftStructure:
+        """Energy, forces (and moments) of one structure.
+
+        Args:
+            atoms: Structure.
+            settings: DFT settings.
+            calculator: One of :meth:`calculator` with these settings, which starts from the density
+                of the structure before; without one the calculation starts from atoms.
+        """
+        calculator = calculator or StoredDft(settings, self._store, self._logs)
         evaluation = calculator.evaluate(atoms)
         self.seconds += evaluation.seconds
         self._log(f"{atoms.get_chemical_formula()} E = {evaluation.energy:.4f} eV")

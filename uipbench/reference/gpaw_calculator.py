@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from uipbench.reference.settings import DftSettings
 
 PAW_FOLDER = Path(__file__).parent.parent / "reference_data" / "paw"
+MAX_ITERATIONS = 200
+CAREFUL_MIXER = {
+    "backend": "pulay",
+    "method": "difference",
+    "beta": 0.1,
+    "nmaxold": 5,
+    "weight": 50,
+}
+"""For states that GPAW's default mixing jumps out of (CoO2 with +U and another start volume)."""
+
 REMEDY = "install it with: pip install 'uipbench[dft]' (see docs/references.md for the libraries)"
 
 
@@ -118,11 +128,10 @@ class StoredDft(Calculator):
         if self._gpaw is None:
             self._gpaw = self._make_gpaw(key)
         bare = atoms.copy()
-        bare.calc = self._gpaw
-        energy = bare.get_potential_energy()
+        energy = self._converged_energy(bare, key)
         forces = bare.get_forces()
         return Evaluation(
-            energy=float(energy),
+            energy=energy,
             forces=np.asarray(forces),
             stress=np.asarray(bare.get_stress()) if stress else None,
             magmoms=bare.get_magnetic_moments() if self._settings.spin_polarised else None,
@@ -130,7 +139,31 @@ class StoredDft(Calculator):
             code=code_version(),
         )
 
-    def _make_gpaw(self, key: str) -> Any:  # noqa: ANN401 - GPAW has no types
+    def _converged_energy(self, atoms: Atoms, key: str) -> float:
+        """Energy in eV; tried again from atoms with careful mixing where it did not converge.
+
+        Raises:
+            ReferenceEngineError: Not self-consistent then either.
+        """
+        from gpaw import KohnShamConvergenceError
+
+        atoms.calc = self._gpaw
+        try:
+            return float(atoms.get_potential_energy())
+        except KohnShamConvergenceError:
+            self._gpaw = self._make_gpaw(key, mixer=CAREFUL_MIXER)
+        atoms.calc = self._gpaw
+        try:
+            return float(atoms.get_potential_energy())
+        except KohnShamConvergenceError as error:
+            self._gpaw = None
+            msg = (
+                f"{atoms.symbols}: not self-consistent in {MAX_ITERATIONS} iterations, nor with "
+                f"careful mixing; see {self._log_folder / key}.txt, and try another start"
+            )
+            raise ReferenceEngineError(msg) from error
+
+    def _make_gpaw(self, key: str, **extra: Any) -> Any:  # noqa: ANN401 - GPAW has no types
         from gpaw import GPAW, PW, FermiDirac
 
         _add_setup_path()
@@ -138,7 +171,6 @@ class StoredDft(Calculator):
         setups = dict(SETUPS)
         for element, u in s.hubbard.items():
             setups[element] = setups.get(element, "") + u
-        extra: dict[str, Any] = {}
         if s.dipole_layer:
             extra["poissonsolver"] = {"dipolelayer": "xy"}
         if s.grid_spacing_a is not None:
@@ -155,7 +187,7 @@ class StoredDft(Calculator):
             convergence=dict(s.scf),
             eigensolver="davidson",
             symmetry={"tolerance": 1e-5},
-            maxiter=200,
+            maxiter=MAX_ITERATIONS,
             txt=str(self._log_folder / f"{key}.txt"),
             **extra,
         )

@@ -1,0 +1,69 @@
+"""A calculation that is not self-consistent is tried again, then reported in one line."""
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from tests.toy_dft import ToyPotential
+from uipbench.errors import ReferenceEngineError
+from uipbench.reference import gpaw_calculator
+from uipbench.reference.gpaw_calculator import StoredDft
+from uipbench.reference.settings import DftSettings
+from uipbench.reference.steps import StepStore
+
+SETTINGS = DftSettings(cutoff_ev=400.0, kpts=(1, 1, 1), smearing_ev=0.1)
+
+
+class KohnShamConvergenceError(Exception):
+    """In place of GPAW's."""
+
+
+@pytest.fixture
+def gpaw(monkeypatch, tmp_path):
+    """A GPAW whose first ``fails`` calculators do not converge; the mixers it was asked for."""
+    module = ModuleType("gpaw")
+    module.KohnShamConvergenceError = KohnShamConvergenceError
+    monkeypatch.setitem(sys.modules, "gpaw", module)
+    monkeypatch.setattr(gpaw_calculator, "code_version", lambda: "toy")
+    asked = []
+
+    def prepare(fails):
+        class Code(ToyPotential):
+            def __init__(self, number):
+                super().__init__()
+                self.number = number
+
+            def calculate(self, *arguments, **options):
+                if self.number < fails:
+                    raise KohnShamConvergenceError
+                super().calculate(*arguments, **options)
+
+        def make(_self, _key, **extra):
+            asked.append(extra)
+            return Code(len(asked) - 1)
+
+        monkeypatch.setattr(StoredDft, "_make_gpaw", make)
+        return StoredDft(SETTINGS, StepStore(tmp_path / "steps"), tmp_path / "output"), asked
+
+    return prepare
+
+
+def test_careful_mixing_comes_second(gpaw):
+    calculator, asked = gpaw(1)
+    found = calculator.evaluate(bulk("Al"))
+    assert asked == [{}, {"mixer": gpaw_calculator.CAREFUL_MIXER}]
+    atoms = bulk("Al")
+    atoms.calc = ToyPotential()
+    assert found.energy == pytest.approx(atoms.get_potential_energy())
+    assert np.isfinite(found.forces).all()
+
+
+def test_the_error_names_structure_and_log(gpaw):
+    calculator, asked = gpaw(2)
+    with pytest.raises(ReferenceEngineError, match=r"Al: not self-consistent in 200 .* see .*txt"):
+        calculator.evaluate(bulk("Al"))
+    assert len(asked) == 2
+    assert calculator.evaluate(bulk("Al")).energy < 0  # nothing is kept of the failure
