@@ -256,6 +256,9 @@ class ToyEngine:
         evaluation = Evaluation(self.energy(atoms), forces, None, magmoms, seconds=1.0, code="toy")
         return DftStructure(atoms.copy(), evaluation, settings)
 
+    def good_start(self, atoms, settings):  # noqa: ARG002 - DftEngine's
+        return atoms
+
     def basis_pressure(self, atoms, settings, cutoff_ev):  # noqa: ARG002 - DftEngine's
         self.pressures.append(cutoff_ev)
         return -0.01

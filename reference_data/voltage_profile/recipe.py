@@ -111,9 +111,10 @@ class VoltageRecipe:
         Raises:
             ReferenceEngineError: Not relaxed, or the state is not the one it was started as.
         """
-        states = self.starts(atoms)
+        plain = next(iter(self.starts(atoms).values()))
+        states = self.starts(engine.good_start(plain, self.settings(plain)))
         first, *others = states
-        settings = self.settings(atoms)
+        settings = self.settings(states[first])
         pressure = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
 
         def relax(start: Atoms) -> DftStructure:

@@ -13,8 +13,8 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from uipbench.errors import ReferenceEngineError
-from uipbench.reference.curvature import CurvatureStore
 from uipbench.reference.gpaw_calculator import StoredDft
+from uipbench.reference.guide import Guide
 from uipbench.reference.steps import Evaluation, StepStore
 from uipbench.units import GPA
 
@@ -73,8 +73,8 @@ class DftEngine:
     Args:
         work: Folder of the step store and of the codes' own output.
         log: Called with one line of progress.
-        potential: Gives relaxations of positions their first curvature; None starts from
-            :data:`BFGS_ALPHA`.
+        potential: Gives relaxations of positions their first curvature and those of cells their
+            start; None starts from :data:`BFGS_ALPHA` and the structure as it is.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class DftEngine:
     ) -> None:
         self._store = StepStore(work / "steps")
         self._logs = work / "output"
-        self._curvatures = CurvatureStore(work / "curvature", potential)
+        self._guide = Guide(work / "guide", potential)
         self._log = log
         self.seconds = 0.0
 
@@ -126,8 +126,8 @@ class DftEngine:
         calculator = StoredDft(settings, self._store, self._logs)
         moving.calc = calculator
         optimiser = BFGS(moving, alpha=BFGS_ALPHA, logfile=None)
-        if self._curvatures.fits(atoms) and not self._has_begun(atoms, calculator, fmax):
-            optimiser.H0 = self._curvatures.of(atoms)
+        if self._guide.fits(atoms) and not self._has_begun(atoms, calculator, fmax):
+            optimiser.H0 = self._guide.curvature(atoms)
             moving.set_constraint(FixSymmetry(moving, symprec=SYMMETRY_TOLERANCE_A))
         self._run(optimiser, moving, fmax, max_steps)
         moving.set_constraint()
@@ -191,6 +191,12 @@ class DftEngine:
         self.seconds += calculator.seconds
         moving.calc = None
         return DftStructure(moving, evaluation, settings)
+
+    def good_start(self, atoms: Atoms, settings: DftSettings) -> Atoms:
+        """The structure as a potential relaxes it, or as it is where DFT has begun from it."""
+        if self.calculator(settings).is_stored(atoms):
+            return atoms
+        return self._guide.relaxed(atoms)
 
     def basis_pressure(self, atoms: Atoms, settings: DftSettings, cutoff_ev: float) -> float:
         """What the finite basis adds to the pressure in eV/Å³ (Pulay stress).

@@ -21,9 +21,9 @@ from uipbench.casefiles import read_lock, write_case
 from uipbench.errors import RegistryError, UipbenchError
 from uipbench.paths import cache_folder
 from uipbench.reference.convergence import compute_convergence, write_convergence
-from uipbench.reference.curvature import potential
 from uipbench.reference.engine import DftEngine
 from uipbench.reference.gpaw_calculator import code_version
+from uipbench.reference.guide import potential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

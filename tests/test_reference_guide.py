@@ -6,10 +6,10 @@ from ase import Atoms
 from ase.build import bulk, fcc110, surface
 
 from tests.toy_dft import ToyPotential, toy_engine
-from uipbench.reference import curvature
 from uipbench.reference import engine as engine_module
-from uipbench.reference.curvature import LEAST_CURVATURE, hessian
+from uipbench.reference import guide
 from uipbench.reference.engine import DftEngine
+from uipbench.reference.guide import LEAST_CURVATURE, Guide, hessian
 from uipbench.reference.settings import DftSettings
 
 SETTINGS = DftSettings(cutoff_ev=400.0, kpts=(1, 1, 1), smearing_ev=0.1)
@@ -61,19 +61,19 @@ def test_fewer_steps_to_the_same_energy(engines, kind):
 
 def test_a_curvature_is_kept_for_the_next_run(engines, monkeypatch):
     first = engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
-    monkeypatch.setattr(curvature, "hessian", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(guide, "hessian", lambda *_: pytest.fail("computed again"))
     again = engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
     assert np.array_equal(first.atoms.positions, again.atoms.positions)
 
 
 def test_a_relaxation_that_began_plainly_goes_on_plainly(engines, monkeypatch):
     monkeypatch.setattr(engine_module.StoredDft, "is_stored", lambda *_: True, raising=False)
-    monkeypatch.setattr(curvature, "hessian", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(guide, "hessian", lambda *_: pytest.fail("computed"))
     engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
 
 
 def test_magnetic_structures_start_plainly(engines, monkeypatch):
-    monkeypatch.setattr(curvature, "hessian", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(guide, "hessian", lambda *_: pytest.fail("computed"))
     atoms = slab("metal")
     atoms.set_initial_magnetic_moments([1.0] * len(atoms))
     engines(Softened())[0].relax_positions(atoms, SETTINGS, fmax=0.01)
@@ -86,3 +86,22 @@ def test_curvature_of_a_bond():
     assert values[:5] == pytest.approx([LEAST_CURVATURE] * 5)
     assert values[-1] == pytest.approx(2 * 2 * 0.25 * 2.2**2, rel=1e-2)
     assert not atoms.pbc.any()
+
+
+def test_a_cell_starts_where_the_potential_has_its_minimum(tmp_path):
+    own = Guide(tmp_path, ToyPotential())
+    stretched = bulk("Al", a=4.3)
+    stretched.set_initial_magnetic_moments([0.5])
+    found = own.relaxed(stretched)
+    assert found.cell.lengths() == pytest.approx(bulk("Al", a=4.05).cell.lengths(), rel=0.02)
+    assert found.get_initial_magnetic_moments() == pytest.approx([0.5])
+    assert Guide(tmp_path, Softened()).relaxed(stretched) == found  # from the folder
+    assert Guide(tmp_path, None).relaxed(stretched) is stretched
+
+
+def test_a_start_that_was_begun_stays(engines, monkeypatch):
+    monkeypatch.setattr(engine_module.StoredDft, "is_stored", lambda *_: True, raising=False)
+    atoms = bulk("Al", a=4.3)
+    assert engines(ToyPotential())[0].good_start(atoms, SETTINGS) is atoms
+    monkeypatch.setattr(engine_module.StoredDft, "is_stored", lambda *_: False, raising=False)
+    assert engines(ToyPotential())[0].good_start(atoms, SETTINGS).cell[0, 1] < atoms.cell[0, 1]

@@ -1,4 +1,4 @@
-"""First guess of the curvature for DFT relaxations, from a potential.
+"""What a potential can do for DFT relaxations: their start and its curvature.
 
 BFGS that starts from a multiple of the unit matrix spends half of its steps on learning stiff and
 soft directions. A potential knows them well enough. It decides about the way, not about the
@@ -14,13 +14,18 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.constraints import FixSymmetry
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+START_FMAX_EV_PER_A = 0.02
 DISPLACEMENT_A = 0.01
 LEAST_CURVATURE = 3.0
 """Softest direction in eV/Å², for translations and for what the potential gets wrong."""
@@ -70,8 +75,21 @@ def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
     return np.asarray((vectors * magnitudes) @ vectors.T)
 
 
-class CurvatureStore:
-    """Folder of curvatures, so that a relaxation that is resumed takes the same way.
+def relaxed(atoms: Atoms, calculator: Calculator) -> np.ndarray:
+    """Cell (three rows) and positions (n rows) of the potential's own minimum, in Å.
+
+    Those of ``atoms`` where 200 steps do not reach :data:`START_FMAX_EV_PER_A`.
+    """
+    moving = atoms.copy()
+    moving.set_constraint(FixSymmetry(moving, symprec=1e-5))
+    moving.calc = calculator
+    if BFGS(FrechetCellFilter(moving), logfile=None).run(fmax=START_FMAX_EV_PER_A, steps=200):
+        atoms = moving
+    return np.array([*atoms.cell, *atoms.positions])
+
+
+class Guide:
+    """Starts and curvatures, kept in a folder: a relaxation that is resumed takes the same way.
 
     Args:
         folder: Made when it is needed.
@@ -86,14 +104,30 @@ class CurvatureStore:
         """False without a potential, and for magnetic structures, whose symmetry is lower."""
         return self._calculator is not None and not atoms.get_initial_magnetic_moments().any()
 
-    def of(self, atoms: Atoms) -> np.ndarray:
-        """The curvature as of :func:`hessian`, from the folder or computed."""
+    def curvature(self, atoms: Atoms) -> np.ndarray:
+        """As of :func:`hessian`, from the folder or computed."""
+        return self._kept("curvature", atoms, lambda: hessian(atoms, self._calculator))
+
+    def relaxed(self, atoms: Atoms) -> Atoms:
+        """The structure with cell and positions relaxed by the potential, its symmetry held.
+
+        The structure itself where there is no potential, or where the relaxation does not end.
+        """
+        if self._calculator is None:
+            return atoms
+        found = self._kept("relaxed", atoms, lambda: relaxed(atoms, self._calculator))
+        start = atoms.copy()
+        start.set_cell(found[:3])
+        start.positions[:] = found[3:]
+        return start
+
+    def _kept(self, kind: str, atoms: Atoms, compute: Callable[[], np.ndarray]) -> np.ndarray:
         rows = np.round([*atoms.positions, *atoms.cell], 7).tolist()
-        content = json.dumps([atoms.numbers.tolist(), rows])
+        content = json.dumps([kind, atoms.numbers.tolist(), rows])
         path = self._folder / f"{hashlib.sha256(content.encode()).hexdigest()[:40]}.npy"
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{os.getpid()}.partial.npy")
-            np.save(partial, hessian(atoms, self._calculator))
+            np.save(partial, compute())
             partial.replace(path)
         return np.asarray(np.load(path))
