@@ -80,7 +80,7 @@ class ToyEngine:
         self.seconds = 0.0
         self.calls = []
 
-    def calculator(self, settings):
+    def joined_calculator(self, slabs, settings):
         """The curve's structures follow each other on it."""
 
     def single_point(self, atoms, settings, calculator=None):  # noqa: ARG002 - DftEngine's
@@ -95,7 +95,7 @@ class ToyEngine:
         self.seconds += 1.0
         return DftStructure(atoms.copy(), evaluation, settings)
 
-    def relax_positions(self, atoms, settings, *, fmax):  # noqa: ARG002 - DftEngine's
+    def relax_positions(self, atoms, settings, *, fmax, calculator=None):  # noqa: ARG002 - DftEngine's
         return self.single_point(atoms, settings)
 
 

@@ -160,7 +160,12 @@ class ToyDft(ToyPotential):
 
 def toy_engine(folder, monkeypatch) -> DftEngine:
     """The engine of the references, computing with the potential."""
-    stand_ins = {"StoredDft": ToyDft, "code_version": lambda: "toy", "paw_sets": lambda *_: {}}
+    stand_ins = {
+        "StoredDft": ToyDft,
+        "JoinedDft": lambda _slabs, settings, *_: ToyDft(settings),
+        "code_version": lambda: "toy",
+        "paw_sets": lambda *_: {},
+    }
     for name, module in list(sys.modules.items()):
         if name.startswith("uipbench.reference."):
             for attribute, stand_in in stand_ins.items():

@@ -83,7 +83,7 @@ def binding_curve(
         ReferenceEngineError: No minimum near ``start``.
     """
     known: dict[float, DftStructure] = {}
-    calculator = engine.calculator(settings)
+    calculator = engine.joined_calculator(slabs, settings)
 
     def at(distance: float) -> DftStructure:
         if distance not in known:

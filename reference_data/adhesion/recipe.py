@@ -160,7 +160,12 @@ class AdhesionRecipe:
         slabs = (found["slab_a"].atoms, found["slab_b"].atoms)
         curve = binding_curve(engine, slabs, settings, start=self.distance, farthest=FARTHEST_A)
         lowest = min(curve, key=lambda s: s.evaluation.energy)
-        found["interface"] = engine.relax_positions(lowest.atoms, settings, fmax=FMAX_EV_PER_A)
+        found["interface"] = engine.relax_positions(
+            lowest.atoms,
+            settings,
+            fmax=FMAX_EV_PER_A,
+            calculator=engine.joined_calculator(slabs, settings),
+        )
         found |= {f"curve_{i}": structure for i, structure in enumerate(curve)}
         found = {role: replace(s, atoms=periodic(s.atoms)) for role, s in found.items()}
         file = self._file(found, pair, lattices, cpu_seconds=engine.seconds - before)

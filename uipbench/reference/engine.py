@@ -15,6 +15,7 @@ from ase.optimize import BFGS
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
 from uipbench.reference.guide import Guide
+from uipbench.reference.joined_start import JoinedDft
 from uipbench.reference.steps import Evaluation, StepStore
 from uipbench.units import GPA
 
@@ -93,6 +94,10 @@ class DftEngine:
         """An ASE calculator over the step store; count what it computes in ``seconds``."""
         return StoredDft(settings, self._store, self._logs)
 
+    def joined_calculator(self, slabs: tuple[Atoms, Atoms], settings: DftSettings) -> StoredDft:
+        """As :meth:`calculator`, for two slabs joined: see :class:`JoinedDft`."""
+        return JoinedDft(slabs, settings, self._store, self._logs)
+
     def log(self, line: str) -> None:
         """One line of progress."""
         self._log(line)
@@ -105,8 +110,8 @@ class DftEngine:
         Args:
             atoms: Structure.
             settings: DFT settings.
-            calculator: One of :meth:`calculator` with these settings, which starts from the density
-                of the structure before; without one the calculation starts from atoms.
+            calculator: One with these settings, such as of :meth:`joined_calculator`; without one
+                the calculation starts from atoms.
         """
         calculator = calculator or StoredDft(settings, self._store, self._logs)
         evaluation = calculator.evaluate(atoms)
@@ -115,15 +120,24 @@ class DftEngine:
         return DftStructure(atoms.copy(), evaluation, settings)
 
     def relax_positions(
-        self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
+        self,
+        atoms: Atoms,
+        settings: DftSettings,
+        *,
+        fmax: float,
+        max_steps: int = 60,
+        calculator: StoredDft | None = None,
     ) -> DftStructure:
         """Relax atomic positions in the fixed cell until no force exceeds ``fmax`` eV/Å.
+
+        ``calculator`` as in :meth:`single_point`.
 
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
         moving = atoms.copy()
-        calculator = StoredDft(settings, self._store, self._logs)
+        calculator = calculator or StoredDft(settings, self._store, self._logs)
+        before = calculator.seconds
         moving.calc = calculator
         optimiser = BFGS(moving, alpha=BFGS_ALPHA, logfile=None)
         if self._guide.fits(atoms) and not self._has_begun(atoms, calculator, fmax):
@@ -132,7 +146,7 @@ class DftEngine:
         self._run(optimiser, moving, fmax, max_steps)
         moving.set_constraint()
         evaluation = calculator.evaluate(moving)
-        self.seconds += calculator.seconds
+        self.seconds += calculator.seconds - before
         moving.calc = None
         return DftStructure(moving, evaluation, settings)
 
