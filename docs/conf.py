@@ -34,6 +34,7 @@ html_css_files = ["docs.css"]
 html_favicon = "../uipbench/site/assets/favicon.svg"
 html_copy_source = False
 html_math_renderer = "mathml"
+smartquotes = False  # they would turn the dashes of options into others
 pygments_style = "default"
 pygments_dark_style = "monokai"
 
@@ -59,6 +60,16 @@ def _visit_block(self: Any, node: Element) -> None:  # noqa: ANN401
     raise SkipNode
 
 
+def _keep_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Napoleon would take what stands before the colon of a constant's docstring for its type."""
+    del app, name, obj, options
+    if what == "data" and lines:
+        lines[0] = lines[0].replace(": ", " – ")
+
+
 def setup(app: Sphinx) -> None:
     """Register the renderer of formulas."""
+    app.connect("autodoc-process-docstring", _keep_colons, priority=100)
     app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_block, None))
