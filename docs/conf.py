@@ -60,7 +60,7 @@ def _visit_block(self: Any, node: Element) -> None:  # noqa: ANN401
     raise SkipNode
 
 
-def _keep_colons(
+def _keep_colons(  # noqa: PLR0913, PLR0917 - Sphinx's signature
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
     """Napoleon would take what stands before the colon of a constant's docstring for its type."""

@@ -164,10 +164,12 @@ def mixed_without_moments(
 def orientations(records: Records, tables: Tables, task: str, about: About) -> list[Evidence]:
     """Share of the orientations of the same two solids that are in the order of DFT."""
     del about
-    table = tables.get((task, "relaxed"))
+    if (task, "relaxed") not in tables:
+        return []
+    of_task = _table(tables, task).task
     found = []
-    for entry in records.entries if table else ():
-        metrics = {m.name: m for m in secondary_by_protocol(table.task, entry)["relaxed"]}
+    for entry in records.entries:
+        metrics = {m.name: m for m in secondary_by_protocol(of_task, entry)["relaxed"]}
         pairs = metrics.get("orientations_in_order")
         if pairs is not None and pairs.n_used:
             in_order = round(pairs.value * pairs.n_used)
