@@ -127,7 +127,7 @@ def _row_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("images", nargs=-1, required=True, type=_EXISTING)
 @click.option("--energies", type=_EXISTING, help="File with one total energy (eV) an image.")
 @click.option("--bulk", type=_EXISTING, help="Perfect crystal, whose strain the cell follows.")
-@click.option("--task", default="li_migration", show_default=True)
+@click.option("--task", default="li_migration", show_default=True, help="Task of the case.")
 @_row_options
 def neb(
     folder: Path,

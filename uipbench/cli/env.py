@@ -131,7 +131,13 @@ def show(model: str, *, as_json: bool) -> None:
 
 @env.command()
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
-@click.option("--installer", type=click.Choice(["pip", "uv"]), default="pip", show_default=True)
+@click.option(
+    "--installer",
+    type=click.Choice(["pip", "uv"]),
+    default="pip",
+    show_default=True,
+    help="What looks for the packages.",
+)
 def resolve(models: tuple[str, ...], installer: Any) -> None:  # noqa: ANN401
     """Check that packages can still be found for every MODEL (default: all); install nothing.
 

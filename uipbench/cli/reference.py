@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from uipbench.reference.verify import Verification
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-_jobs = click.option("--jobs", default=1, show_default=True, type=click.IntRange(1))
+_jobs = click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Calculations at once, each of one thread.",
+)
 _again = click.option("--again", is_flag=True, help="Also what is done already.")
 
 

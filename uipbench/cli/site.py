@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uipbench.results import ResultFile
 
 
@@ -22,15 +24,24 @@ def site() -> None:
     """
 
 
+def _shown_results(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that say which results are shown."""
+    results = click.option(
+        "--results",
+        "folders",
+        multiple=True,
+        metavar="FOLDER",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Own results, shown and marked beside the public ones; may be repeated.",
+    )
+    no_public = click.option(
+        "--no-public", is_flag=True, help="Leave out the results that come with uipbench."
+    )
+    return results(no_public(command))
+
+
 @site.command()
-@click.option(
-    "--results",
-    "folders",
-    multiple=True,
-    metavar="FOLDER",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Own results, shown and marked beside the public ones; may be repeated.",
-)
+@_shown_results
 @click.option(
     "--out",
     default=Path("uipbench-site"),
@@ -38,17 +49,60 @@ def site() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the site; an earlier site in it is replaced.",
 )
-@click.option("--no-public", is_flag=True, help="Leave out the results that come with uipbench.")
 def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
     """Write the site and print the path of its first page.
+
+    Documentation that lies in the folder docs of the site is linked from every page.
 
     \b
     Example:
       uipbench site build --results uipbench-results --out my-site
     """
     from uipbench.registry import load_tasks
-    from uipbench.results import load_results
     from uipbench.site import build_site
+
+    results, own = _results(folders, no_public=no_public)
+    tasks = list(load_tasks().values())
+    click.echo(build_site(out, results=results, tasks=tasks, own=own))
+
+
+@site.command()
+@_shown_results
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Markdown file to write; default: standard output.",
+)
+def findings(folders: tuple[Path, ...], out: Path | None, *, no_public: bool) -> None:
+    """Hold claims of the literature against the results, as Markdown.
+
+    Write docs/findings.md with it whenever results or references have changed.
+
+    \b
+    Example:
+      uipbench site findings --out docs/findings.md
+    """
+    from uipbench.casefiles import write_atomically
+    from uipbench.registry import load_tasks
+    from uipbench.site.findingsfile import findings_markdown
+    from uipbench.site.records import gather
+
+    results, own = _results(folders, no_public=no_public)
+    tasks = [task for task in load_tasks().values() if task.cases()]
+    text = findings_markdown(gather(results, tasks, own))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(out, text)
+        click.echo(out)
+
+
+def _results(
+    folders: tuple[Path, ...], *, no_public: bool
+) -> tuple[list[ResultFile], frozenset[str]]:
+    """Public and own results, and the names of the own models."""
+    from uipbench.registry import load_tasks
+    from uipbench.results import load_results
 
     mine = load_results(*folders)
     public = [] if no_public else load_results(_public_folder())
@@ -57,13 +111,8 @@ def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
         if result.task not in tasks:
             model = result.model.card.name
             click.echo(f"left out: {model} in unknown task '{result.task}'", err=True)
-    index = build_site(
-        out,
-        results=[*_not_replaced(public, mine), *mine],
-        tasks=list(tasks.values()),
-        own=frozenset(result.model.card.name for result in mine),
-    )
-    click.echo(index)
+    own = frozenset(result.model.card.name for result in mine)
+    return [*_not_replaced(public, mine), *mine], own
 
 
 def _public_folder() -> Path:
@@ -87,7 +136,13 @@ def _not_replaced(public: list[ResultFile], mine: list[ResultFile]) -> list[Resu
     default=Path("uipbench-site"),
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of this machine; 0 for any that is free.",
+)
 def serve(folder: Path, port: int) -> None:
     """Serve FOLDER (default: uipbench-site) to this machine alone, until interrupted.
 

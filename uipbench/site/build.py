@@ -21,7 +21,7 @@ from uipbench.site.rendering import ASSETS, content_security_policy, environment
 from uipbench.site.strip import WIDTH
 from uipbench.site.tables import all_tables
 from uipbench.site.taskpage import task_page
-from uipbench.site.writer import SiteWriter, check_name
+from uipbench.site.writer import DOCUMENTATION, SiteWriter, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,8 @@ def build_site(
 ) -> Path:
     """Write the leaderboard as static files that open without a server or a network.
 
-    The same records and cases give the same bytes.
+    The same records and cases give the same bytes. Documentation that lies in the folder ``docs``
+    of ``out`` stays there and is linked.
 
     Args:
         out: Folder of the site; an earlier site in it is replaced.
@@ -82,6 +83,7 @@ class _Pages:
         self._board = board_tables(records, self._tables)
         self._version = version("uipbench")
         self._extra = extra_pages(records, self._tables)
+        documentation = f"{DOCUMENTATION}/index.html"
         env.globals.update(
             tasks=records.tasks,
             columns=COLUMNS,
@@ -90,6 +92,7 @@ class _Pages:
             version=self._version,
             site_pages=[(path, title) for path, title, _, _ in self._extra],
             strip_width=WIDTH,
+            documentation=documentation if writer.holds(documentation) else "",
         )
 
     def render(self, path: str, template: str, *, plots: bool = False, **context: Any) -> None:  # noqa: ANN401

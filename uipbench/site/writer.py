@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "data/files.json"
+DOCUMENTATION = "docs"
+"""Folder of the site that Sphinx writes; see ``docs/conf.py``."""
+
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,119}")
 
 
@@ -20,7 +23,8 @@ class SiteWriter:
     """Writes files below a folder and remembers their digests.
 
     Args:
-        out: Empty, not there yet, or holding an earlier site, whose files are replaced.
+        out: Empty but for documentation, not there yet, or holding an earlier site, whose files
+            are replaced.
 
     Raises:
         SettingsError: The folder holds something else, or cannot be written.
@@ -50,6 +54,10 @@ class SiteWriter:
             msg = f"{target}: cannot be written: {error.strerror}; choose another folder with --out"
             raise SettingsError(msg) from error
         self._digests[path] = hashlib.sha256(raw).hexdigest()
+
+    def holds(self, path: str) -> bool:
+        """Whether a file is in the folder, whoever wrote it."""
+        return (self._out / path).is_file()
 
     def finish(self) -> None:
         """Write the manifest and remove files of the earlier site that are no longer part."""
@@ -89,7 +97,7 @@ def _earlier_files(out: Path) -> set[str]:
         return set()
     manifest = out / MANIFEST
     try:
-        if not manifest.exists() and not any(out.iterdir()):
+        if not manifest.exists() and {path.name for path in out.iterdir()} <= {DOCUMENTATION}:
             return set()
         listed = json.loads(manifest.read_text())
     except (OSError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""The documentation: complete, and right wherever it can be run."""
