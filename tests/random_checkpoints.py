@@ -129,11 +129,21 @@ def matgl(path: Path) -> None:
     Potential(model=model, element_refs=np.linspace(-2.0, -1.0, len(ELEMENTS))).save(path)
 
 
+def mattersim(path: Path) -> None:
+    """A potential with its optimiser, as the package's fine-tuning saves it."""
+    from mattersim.forcefield.m3gnet.m3gnet import M3Gnet
+    from mattersim.forcefield.potential import Potential
+
+    model = M3Gnet(num_blocks=1, units=16, device="cpu")
+    Potential(model, device="cpu").save(str(path.resolve()))
+
+
 def main() -> None:
     """Write one checkpoint."""
     torch.manual_seed(7)
     family, path = sys.argv[1:]
-    {"mace": mace, "orb": orb, "uma": uma, "matgl": matgl}[family](Path(path))
+    makers = {"mace": mace, "orb": orb, "uma": uma, "matgl": matgl, "mattersim": mattersim}
+    makers[family](Path(path))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ FAMILIES = {
     "orb": "orb-v3-conservative-inf-omat",
     "uma": "uma-s-1p2",
     "matgl": "tensornet-matpes-pbe-2025.2",
+    "mattersim": "mattersim-v1-1m",
 }
 PROPERTIES = ("energy", "forces", "stress")
 ONE_CASE = ("--tasks", "surface_energy", "--cases", "al_111", "--protocol", "fixed")
@@ -163,7 +164,9 @@ def test_mace_and_fairchem_in_one_call_from_the_caches_of_their_loaders(
         "uma-s-1p2",
         "--offline",
         "--json",
+        *("--workers", "1"),
         *ONE_CASE,
+        timeout=1800,
         XDG_CACHE_HOME=str(tmp_path),
         FAIRCHEM_CACHE_DIR=str(tmp_path / "fairchem"),
         UIPBENCH_CACHE=os.fspath(cache_folder()),

@@ -129,7 +129,8 @@ def check_before_scoring(
     failed = [line for line in record.lines if line.status == "fail"]
     if failed and not force:
         model = session.model
-        shown = model.address
+        own = f" --checkpoint {options.checkpoint}" if options.checkpoint else ""
+        shown = model.address + own
         first = failed[0]
         others = f" and {', '.join(line.name for line in failed[1:])}" if failed[1:] else ""
         msg = (
@@ -173,7 +174,13 @@ def _start(checked: Checked, worker: WorkerProcess) -> None:
     try:
         worker.start(START_LIMIT)
     except CaseError as error:
-        msg = f"{checked.model.path.name}: the model cannot be loaded: {error}"
+        model, checkpoint = checked.model, checked.checkpoint
+        msg = f"{model.path.name}: the model cannot be loaded: {error}"
+        if checkpoint is not None:
+            msg = (
+                f"{checkpoint}: this checkpoint cannot be loaded as {model.address}: {error}; "
+                f"expected weights of that architecture, as its package saves them"
+            )
         raise EnvironmentSetupError(msg) from error
 
 

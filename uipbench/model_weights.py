@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from dataclasses import dataclass, field
@@ -42,6 +43,16 @@ class WeightsSpec:
         """Where the loader keeps a download, variables replaced by their present values."""
         text = _VARIABLE.sub(lambda m: os.environ.get(m[1]) or m[2] or "", self.file)
         return Path(text).expanduser()
+
+    def cache_folder(self) -> Path:
+        """Folder that has all of the download: without the parts that only the loader knows.
+
+        Of a Hugging Face hub's cache it is the repository's, whose ``refs`` name the snapshot.
+        """
+        pattern = self.cache_pattern()
+        known = itertools.takewhile(lambda part: "*" not in part, pattern.parts)
+        folder = Path(*known)
+        return folder.parent if folder.name == "snapshots" else folder
 
     def cached(self) -> Path | None:
         """The download, or None where it is not there; of several the one that came last."""

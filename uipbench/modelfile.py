@@ -72,6 +72,7 @@ class ModelFile:
         code_sha256: Digest of the code without comments, layout and docstrings.
         variant: Of a file with several variants the checkpoint's name, which its ``load`` is
             given as the last argument; else empty.
+        asked_as: What the command line takes for it, where it was renamed since; else empty.
     """
 
     path: Path
@@ -87,11 +88,14 @@ class ModelFile:
     has_batch: bool = False
     code_sha256: str = ""
     variant: str = ""
+    asked_as: str = ""
 
     @property
     def address(self) -> str:
         """What the command line takes for this model: a name, or a path of a user's own."""
         name = self.card.name
+        if self.asked_as:
+            return self.asked_as
         return f"{self.path}{f'::{name}' if self.variant else ''}" if self.own else name
 
 

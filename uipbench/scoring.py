@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from uipbench.checking import check_before_scoring
 from uipbench.environments import ensure_environment
 from uipbench.errors import RegistryError
-from uipbench.model_registry import find_model, list_models
+from uipbench.model_registry import find_model, list_models, registered_models
 from uipbench.outcome import PROTOCOLS, Outcome
 from uipbench.own_data import open_own_data
 from uipbench.plan import Selection, Tier
 from uipbench.registry import load_task, load_tasks, unknown
 from uipbench.results import OwnDataRecord
 from uipbench.session import RunOptions, Session
-from uipbench.weights import check_offline, fetch_weights, own_weights, renamed
+from uipbench.weights import check_offline, fetch_weights, own_weights, owner_of, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,6 +119,7 @@ def open_model(
     """
     file = find_model(model)
     if checkpoint is not None:
+        _check_not_another(file, checkpoint)
         file = own_weights(file, checkpoint, name)
     elif name is not None:
         file = renamed(file, name)
@@ -129,6 +130,22 @@ def open_model(
     if checkpoint is None:
         fetch_weights(file, environment, report)
     return file, environment
+
+
+def _check_not_another(model: ModelFile, checkpoint: Path) -> None:
+    """Another registered model's weights are not a user's own: they have a card already.
+
+    Raises:
+        RegistryError: They are another's, which is named.
+    """
+    owner = None if model.own else owner_of(checkpoint, registered_models())
+    if owner is not None and owner.card.name != model.card.name:
+        msg = (
+            f"{checkpoint}: these are the weights of the registered model '{owner.card.name}', "
+            f"neither own ones nor those of '{model.card.name}'; score it by its name: "
+            f"uipbench score {owner.card.name}"
+        )
+        raise RegistryError(msg)
 
 
 def _check_own_name(model: ModelFile) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,7 @@ from uipbench.installed import package_folder
 from uipbench.worker_output import run_script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from uipbench.environments import Environment
     from uipbench.model_weights import WeightsSpec
@@ -69,7 +70,7 @@ def weights_sha256(
     if weights.url:
         path, remedy = weights.cached(), "remove it, so that it is downloaded again"
         if path is None:
-            msg = f"model '{model.card.name}': {_how_to_get(weights)}"
+            msg = f"model '{model.card.name}': {_how_to_get(model)}"
             raise EnvironmentSetupError(msg)
     else:
         folder = package_folder(weights.package, search_folder(environment))
@@ -84,9 +85,8 @@ def checkpoint_sha256(model: ModelFile, checkpoint: Path) -> str:
     Raises:
         RegistryError: They cannot be read.
     """
-    names = tuple(model.weights.files) if model.weights else ()
     try:
-        return content_sha256(checkpoint, names)
+        return content_sha256(checkpoint, _file_names(model))
     except OSError as error:
         where = error.filename or checkpoint
         msg = f"{where}: cannot be read: {error.strerror}; give a file or folder to --checkpoint"
@@ -142,6 +142,23 @@ def stated_sha256(weights: WeightsSpec | None) -> str | None:
     return weights.sha256 or None
 
 
+def owner_of(checkpoint: Path, models: Iterable[ModelFile]) -> ModelFile | None:
+    """The model whose card states the digest of a user's file or folder, or None."""
+    found: dict[tuple[str, ...], str] = {}
+    for model in models:
+        stated, names = stated_sha256(model.weights), _file_names(model)
+        if stated is not None and names not in found:
+            with suppress(OSError):  # a folder without these files
+                found[names] = content_sha256(checkpoint, names)
+        if stated is not None and found.get(names) == stated:
+            return model
+    return None
+
+
+def _file_names(model: ModelFile) -> tuple[str, ...]:
+    return tuple(model.weights.files) if model.weights else ()
+
+
 def renamed(model: ModelFile, name: str) -> ModelFile:
     """The model under another name, as the user's own.
 
@@ -151,7 +168,8 @@ def renamed(model: ModelFile, name: str) -> ModelFile:
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.@-]{0,79}", name):
         msg = f"--name {name!r}: expected letters, digits and _.@- (80 at most)"
         raise RegistryError(msg)
-    return replace(model, card=model.card.model_copy(update={"name": name}), own=True)
+    card = model.card.model_copy(update={"name": name})
+    return replace(model, card=card, own=True, asked_as=model.address)
 
 
 def _with_unknown_training(model: ModelFile, checkpoint: Path) -> ModelFile:
@@ -180,10 +198,12 @@ def check_offline(model: ModelFile, checkpoint: Path | None) -> None:
     if checkpoint is not None or not weights_missing(model):
         ensure_environment(model, offline=True)
         return
-    assert model.weights is not None  # noqa: S101
-    msg = f"model '{model.card.name}' cannot run offline: {_how_to_get(model.weights)}"
+    msg = f"model '{model.card.name}' cannot run offline: {_how_to_get(model)}"
     if existing_environment(model) is None:
-        msg += f"; its environment is missing too: uipbench env create {model.address}"
+        msg += (
+            "; its environment is missing too: where there is a network, uipbench env create "
+            f"{model.address} makes it and downloads the weights"
+        )
     raise EnvironmentSetupError(msg)
 
 
@@ -193,11 +213,21 @@ def weights_missing(model: ModelFile) -> bool:
     return weights is not None and bool(weights.url) and weights.cached() is None
 
 
-def _how_to_get(weights: WeightsSpec) -> str:
+def _how_to_get(model: ModelFile) -> str:
+    """What is missing, from where, and where it belongs; nobody makes a hub's folders by hand."""
+    weights = model.weights
+    assert weights is not None  # noqa: S101
     access = f" ({weights.access})" if weights.access else ""
+    folder = weights.cache_folder()
+    if folder == weights.cache_pattern():
+        return (
+            f"its weights are not there: download {weights.url}{access} to {folder}, "
+            "or give the file with --checkpoint"
+        )
     return (
-        f"its weights are not there: download {weights.url}{access} to {weights.cache_pattern()}, "
-        "or give them with --checkpoint"
+        f"its weights are not there: download {weights.url}{access} and give the file with "
+        f"--checkpoint, or copy the folder {folder} from a machine that has it, "
+        f"where uipbench env create {model.address} fills it"
     )
 
 
@@ -211,14 +241,13 @@ def fetch_weights(
     """
     if not weights_missing(model):
         return
-    assert model.weights is not None  # noqa: S101
     report(f"Downloading the weights of {model.card.name}")
     arguments = [str(FETCH), str(model.path.resolve()), *([model.variant] if model.variant else [])]
     code, tail = run_script(environment, arguments, _variables(model), report)
     if weights_missing(model):
         lines = "\n".join(f"  {line}" for line in tail[-TAIL_LINES:])
         reason = "the package's loader failed" if code else "the loader put them elsewhere"
-        msg = f"model '{model.card.name}': {reason}; {_how_to_get(model.weights)}\n{lines}"
+        msg = f"model '{model.card.name}': {reason}; {_how_to_get(model)}\n{lines}"
         raise EnvironmentSetupError(msg.rstrip())
 
 
