@@ -14,12 +14,12 @@ from tests.site.factories import REFERENCES, StandInTask, make_card, make_result
 from uipbench.outcome import Predicted
 from uipbench.site.chemistry import by_chemistry, periodic_table, place
 from uipbench.site.costpage import cost_rows
-from uipbench.site.curves import case_figures, curves_of, material_figure, structure_curve
+from uipbench.site.curves import case_figures, curves_of, material_figure, path_curve
 from uipbench.site.findings import findings
 from uipbench.site.records import gather
 from uipbench.site.robustness import robustness
 from uipbench.site.tables import all_tables
-from uipbench.site.viewer import viewer_data
+from uipbench.site.viewer import first_shown, viewer_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,14 +60,16 @@ def test_lines_and_steps_are_read_from_details() -> None:
 
 def test_energies_of_structures_are_the_curve_of_dft() -> None:
     case = make_case()
-    path = {
-        f"image_{k}": structure(case.atoms("slab"), energy) for k, energy in enumerate((-3, -1))
-    }
-    details = {"image_0_coordinate": 0.0, "image_1_coordinate": 1.0, "image_0_ev": 0.0}
-    details["image_1_ev"] = 1.5
-    (curve,) = curves_of(structure_curve(replace(case, structures=path), details))
-    assert (curve.x, curve.y) == ((0.0, 1.0), (0.0, 2.0))
-    assert structure_curve(case, details) == {}
+    start = case.atoms("slab")
+    path = {}
+    for k, (shift, energy) in enumerate([(0.0, -3.0), (0.3, -1.0), (0.4, -2.5)]):
+        atoms = start.copy()
+        atoms.positions[0, 2] += shift
+        path[f"image_{k}"] = structure(atoms, energy)
+    (curve,) = curves_of(path_curve(replace(case, structures=path)))
+    assert curve.x == pytest.approx((0.0, 0.75, 1.0))
+    assert curve.y == (0.0, 2.0, 0.5)
+    assert path_curve(case) == {}
 
 
 def test_numbers_that_are_no_curve_make_none() -> None:
@@ -130,6 +132,16 @@ def test_small_cells_are_repeated_in_the_plane(small: Records) -> None:
     shown = viewer_data(small.tasks[0].cases()[0])
     assert shown["structures"][0]["repeats"] == [4, 4, 1]
     assert shown["elements"]["Al"]["radius"] == pytest.approx(1.21)
+
+
+def test_the_telling_structure_is_shown_first() -> None:
+    case = make_case()
+    assert list(case.structures)[first_shown(case)] == "slab"
+    slab = case.atoms("slab")
+    path = {f"image_{k}": structure(slab, energy) for k, energy in enumerate((-3.0, -1.0, -2.0))}
+    assert first_shown(replace(case, structures=path)) == 1
+    pair = dict.fromkeys(("slab_a", "interface", "curve_0"), structure(slab))
+    assert first_shown(replace(case, structures=pair)) == 1
 
 
 def test_skill_by_element(small: Records) -> None:

@@ -38,14 +38,21 @@ def site() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the site; an earlier site in it is replaced.",
 )
+@click.option(
+    "--history",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="History file of `uipbench regress`: adds the page of trends.",
+)
 @click.option("--no-public", is_flag=True, help="Leave out the results that come with uipbench.")
-def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
+def build(folders: tuple[Path, ...], out: Path, *, history: Path | None, no_public: bool) -> None:
     """Write the site and print the path of its first page.
 
     \b
     Example:
       uipbench site build --results uipbench-results --out my-site
     """
+    from uipbench.history import read_history
     from uipbench.registry import load_tasks
     from uipbench.results import load_results
     from uipbench.site import build_site
@@ -62,6 +69,7 @@ def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
         results=[*_not_replaced(public, mine), *mine],
         tasks=list(tasks.values()),
         own=frozenset(result.model.card.name for result in mine),
+        history=None if history is None else read_history(history),
     )
     click.echo(index)
 

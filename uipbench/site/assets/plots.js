@@ -24,6 +24,12 @@
     return loading;
   }
 
+  // Plots have a width in pixels; on paper it is that of a page.
+  const PAPER = 680;
+  const widths = (change) => document.querySelectorAll(".js-plotly-plot").forEach((plot) => window.Plotly.relayout(plot, change(plot)));
+  window.addEventListener("beforeprint", () => widths((plot) => ({ width: Math.min(plot.clientWidth, PAPER) })));
+  window.addEventListener("afterprint", () => widths(() => ({ width: null, autosize: true })));
+
   // Draws once the target is near the screen, and again when the theme or the protocol changes.
   function whenNear(target, draw) {
     let drawn = false;
