@@ -116,6 +116,13 @@ def test_weights_columns_and_search(open_page: Open, large_site: Path, made_up: 
     page.get_by_role("checkbox", name="Licence").uncheck()
     assert page.locator("#board th[data-key=licence]").count() == 0
     assert "hide=licence" in query(page)
+    page.get_by_role("checkbox", name="Rank if references move").check()
+    ends = [(row.rank_moved_low, row.rank_moved_high) for row in board.rows]
+    shown = ["–".join(dict.fromkeys(map(str, ends[i]))) for i in board.order[:4]]
+    assert column(page, "moved") == [*shown, "–"]
+    first = board.rows[board.order[0]]
+    said = page.locator("#board-summary").inner_text()
+    assert f"would be first in {first.first_moved:.0%}".replace("%", " %") in said
     page.keyboard.press("Escape")
     page.get_by_role("radio", name="Second task").check()
     assert page.locator("#board th[data-key=mae]").inner_text().endswith("eV")
@@ -192,6 +199,13 @@ def test_plots_hide_models_and_become_images(open_page: Open, site: Path) -> Non
         with page.expect_download() as waiting:
             page.locator(f"#error-plot [data-title='{title}']").click()
         assert waiting.value.path().read_bytes().startswith(start)
+    wide = points.first.evaluate("() => document.getElementById('error-plot').layout.height")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    on_paper = page.locator("#error-plot .main-svg").first.bounding_box()
+    assert on_paper
+    assert (on_paper["width"], on_paper["height"]) <= (680, 330)
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#error-plot").evaluate("plot => plot.layout.height") == wide
 
 
 def test_pages_do_not_scroll_sideways_on_a_phone(open_page: Open, large_site: Path) -> None:

@@ -24,11 +24,16 @@
     return loading;
   }
 
-  // Plots have a width in pixels; on paper it is that of a page.
-  const PAPER = 680;
-  const widths = (change) => document.querySelectorAll(".js-plotly-plot").forEach((plot) => window.Plotly.relayout(plot, change(plot)));
-  window.addEventListener("beforeprint", () => widths((plot) => ({ width: Math.min(plot.clientWidth, PAPER) })));
-  window.addEventListener("afterprint", () => widths(() => ({ width: null, autosize: true })));
+  // Plots have a size in pixels; on paper it is that of a page.
+  const PAPER = { width: 680, height: 330 };
+  const drawnPlots = () => Array.from(document.querySelectorAll(".js-plotly-plot"));
+  window.addEventListener("beforeprint", () => drawnPlots().forEach((plot) => {
+    plot.dataset.height = plot.layout.height;
+    window.Plotly.relayout(plot, { width: Math.min(plot.clientWidth, PAPER.width), height: Math.min(plot.layout.height, PAPER.height) });
+  }));
+  window.addEventListener("afterprint", () => drawnPlots().forEach((plot) => {
+    window.Plotly.relayout(plot, { width: null, autosize: true, height: Number(plot.dataset.height) });
+  }));
 
   // Draws once the target is near the screen, and again when the theme or the protocol changes.
   function whenNear(target, draw) {

@@ -50,19 +50,27 @@
   }
 
   // ---- ranks -------------------------------------------------------------------------------------
+  // 1 + number of better scores; scores closer than the tolerance are equal.
   function competitionRanks(scores) {
-    const rounded = scores.map((score) => Math.round(score / TOLERANCE));
-    const ordered = rounded.filter((score) => !Number.isNaN(score)).sort((a, b) => b - a);
-    const first = new Map();
-    ordered.forEach((score, place) => {
-      if (!first.has(score)) first.set(score, place + 1);
-    });
-    return rounded.map((score) => first.get(score) ?? NaN);
+    const worse = Float64Array.from(scores, (score) => -Math.round(score / TOLERANCE));
+    const ordered = worse.slice().sort();
+    return Array.from(worse, (value) => (Number.isNaN(value) ? NaN : 1 + placeIn(ordered, value)));
+  }
+
+  // Index of the first of a value in sorted values, by bisection; NaN are sorted last.
+  function placeIn(ordered, value) {
+    let [low, high] = [0, ordered.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ordered[middle] < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   function drawnRanks(skills) {
     const ranks = skills.map((draws) => new Float64Array(draws.length));
-    const column = new Array(skills.length);
+    const column = new Float64Array(skills.length);
     for (let b = 0; b < (skills.length ? skills[0].length : 0); b += 1) {
       for (let m = 0; m < column.length; m += 1) column[m] = skills[m][b];
       competitionRanks(column).forEach((rank, m) => {

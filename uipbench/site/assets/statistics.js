@@ -116,10 +116,13 @@
     const size = sizeOf(one.found[m], c);
     const spread = one.cases[c].uncertainty || 0;
     const signed = size !== null && one.found[m].error[c] < 0 ? -size : size;
-    const still = size === null || !spread ? charged(one, m, c) : null;
-    for (let b = 0; b < errors.length; b += 1) {
-      errors[b] += still ?? Math.abs(signed - spread * ((2 * steps[b] + 1) / data.moveSteps - 1));
+    if (size === null || !spread) {
+      const still = charged(one, m, c);
+      for (let b = 0; b < errors.length; b += 1) errors[b] += still;
+      return;
     }
+    const [middle, step] = [signed + spread - spread / data.moveSteps, (2 * spread) / data.moveSteps];
+    for (let b = 0; b < errors.length; b += 1) errors[b] += Math.abs(middle - step * steps[b]);
   }
 
   // ---- the board ---------------------------------------------------------------------------------
