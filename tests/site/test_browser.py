@@ -42,6 +42,7 @@ PAGES = (
     "cost.html",
     "robustness.html",
     "findings.html",
+    "trend.html",
     "tasks/first.html",
     "cases/first/case_0.html",
     "models/synthetic-0.html",
@@ -246,6 +247,8 @@ def test_pages_are_accessible(open_page: Open, site: Path, large_site: Path, sch
     page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
     page.locator("summary", has_text="Cases").click()
     found = violations(Axe(), page)
+    page.goto(f"{large_site.resolve().as_uri()}/trend.html")
+    found += violations(Axe(), page)
     page = open_page(site, scheme=scheme)
     page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
     others = ("compare", "cost", "robustness", "findings", "tasks/surface_energy")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from tests.site.factories import HOSTILE, StandInTask, make_card, make_outcomes, make_result
+from tests.site.factories import HOSTILE, make_card, make_outcomes, make_result, night
 from uipbench.cli.site import site as command
 from uipbench.history import HistoryEntry, HistoryMetrics, append_entry
 from uipbench.site import build_site
@@ -22,35 +22,9 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from tests.site.factories import StandInTask
     from uipbench.results import ResultFile
     from uipbench.site.records import Records
-
-STORED = "ab" * 32
-
-
-def night(day: int, **changes: object) -> HistoryEntry:
-    """A night of January 2026; the model's package is version 2 from the 15th on."""
-    fields: dict[str, object] = {
-        "date": f"2026-01-{day:02}T02:17:00+00:00",
-        "model": "soft",
-        "verdict": "ok" if day < 15 else "drift",
-        "packages": {"x": "1" if day < 15 else "2"},
-        "weights_sha256": STORED,
-        "uipbench_version": "0.1.0",
-        "commit": "c0ffee",
-        "processor": "a processor",
-        "tasks": {
-            "surface_energy/relaxed": HistoryMetrics(
-                metrics={"mae": 0.12 if day < 15 else 0.15, "coverage": 1.0},
-                n_cases=2,
-                largest_deviation=0.1 if day < 15 else 30.0,
-                seconds_per_evaluation=0.010 + 0.0001 * (day % 3),
-                speed_ratio=1.0 if day < 15 else 1.2,
-            )
-        },
-    }
-    return HistoryEntry.model_validate(fields | changes)
-
 
 MONTH = [night(day) for day in range(1, 29)]
 
