@@ -13,18 +13,24 @@
     return { x: leading.map((m) => m.x), y: leading.map((m) => m.y), mode: "lines", hoverinfo: "skip", line: { color: palette.muted, width: 1, shape: "hv", dash: "dot" } };
   }
 
+  // On a phone there is room for the names of the leading models alone, shortened.
+  function label(model) {
+    if (target.clientWidth >= 640) return plots.plain(model.name);
+    return model.leading ? plots.plain(model.name.length > 18 ? `${model.name.slice(0, 17)}…` : model.name) : "";
+  }
+
   function points(hardware) {
     const shown = models.filter((model) => model.hardware === hardware);
     const { colour, symbol } = plots.style(kinds, hardware);
     return {
-      x: shown.map((m) => m.x), y: shown.map((m) => m.y), text: shown.map((m) => plots.plain(m.name)), customdata: shown.map((m) => m.page),
+      x: shown.map((m) => m.x), y: shown.map((m) => m.y), text: shown.map(label), hovertext: shown.map((m) => plots.plain(m.name)), customdata: shown.map((m) => m.page),
       name: plots.plain(hardware), mode: models.length > 30 ? "markers" : "markers+text", textposition: "top right", type: "scatter",
       error_y: {
         type: "data", symmetric: false, color: palette.muted, thickness: 1, width: 3,
         array: shown.map((m) => (m.high === null ? 0 : m.high - m.y)), arrayminus: shown.map((m) => (m.low === null ? 0 : m.y - m.low)),
       },
       marker: { size: 10, symbol: shown.map((m) => (m.leading ? symbol : `${symbol}-open`)), color: colour, line: { width: 1.5, color: colour } },
-      hovertemplate: "<b>%{text}</b><br>%{x:.2f} s, skill %{y:.3f}<extra></extra>",
+      hovertemplate: "<b>%{hovertext}</b><br>%{x:.2f} s, skill %{y:.3f}<extra></extra>",
     };
   }
 
