@@ -24,16 +24,11 @@
     return loading;
   }
 
-  // Plots have a size in pixels; on paper it is that of a page.
-  const PAPER = { width: 680, height: 330 };
-  const drawnPlots = () => Array.from(document.querySelectorAll(".js-plotly-plot"));
-  window.addEventListener("beforeprint", () => drawnPlots().forEach((plot) => {
-    plot.dataset.height = plot.layout.height;
-    window.Plotly.relayout(plot, { width: Math.min(plot.clientWidth, PAPER.width), height: Math.min(plot.layout.height, PAPER.height) });
-  }));
-  window.addEventListener("afterprint", () => drawnPlots().forEach((plot) => {
-    window.Plotly.relayout(plot, { width: null, autosize: true, height: Number(plot.dataset.height) });
-  }));
+  // Plots have a width in pixels; on paper they are scaled to that of a page.
+  const PAPER = 680;
+  const drawnPlots = () => document.querySelectorAll(".js-plotly-plot");
+  window.addEventListener("beforeprint", () => drawnPlots().forEach((plot) => { plot.style.zoom = Math.min(1, PAPER / plot.clientWidth); }));
+  window.addEventListener("afterprint", () => drawnPlots().forEach((plot) => { plot.style.zoom = ""; }));
 
   // Draws once the target is near the screen, and again when the theme or the protocol changes.
   function whenNear(target, draw) {
