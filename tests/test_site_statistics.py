@@ -54,7 +54,7 @@ def test_a_missing_number_counts_as_the_trivial_error(errors) -> None:
     assert one == pytest.approx(two)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(error_arrays, st.randoms())
 def test_order_of_cases_and_models_does_not_matter(errors, order: random.Random) -> None:
     cases, models = list(range(N_CASES)), list(range(3))
@@ -76,7 +76,7 @@ def test_units_do_not_matter(errors, factor) -> None:
     assert ranking.task_skills(scaled) == pytest.approx(ranking.task_skills(table(errors)))
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(error_arrays)
 def test_intervals_hold_the_rank_order_of_models_that_always_lead(errors) -> None:
     best = errors.copy()
@@ -157,7 +157,7 @@ def test_paired_test_agrees_with_scipy() -> None:
     assert (found.p_value < 0.05) == (other.pvalue < 0.05)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(error_arrays)
 def test_comparison_turns_around(errors) -> None:
     one = stability.compare_pair(table(errors[:2]))
@@ -192,7 +192,7 @@ def test_ranks_are_scipys(values) -> None:
     assert list(ranking.competition_ranks(np.array(values))) == list(expected)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(arrays(float, (2, 4), elements=st.floats(0, 1, width=32)))
 def test_a_model_ahead_everywhere_is_first_under_all_weights(skills) -> None:
     ahead = np.vstack([skills.max(axis=1) + 0.1, skills.T]).T

@@ -153,13 +153,20 @@ def series(
         place: ``task/protocol``.
         metric: One of ``METRICS``, or ``seconds_per_evaluation``.
     """
-    dates, values = [], []
+    found = nights(entries, model, place, metric)
+    return [entry.date for entry, _ in found], [value for _, value in found]
+
+
+def nights(
+    entries: Sequence[HistoryEntry], model: str, place: str, metric: str
+) -> list[tuple[HistoryEntry, float]]:
+    """The entries of one model that have a metric, each with its value; as :func:`series`."""
+    found = []
     for entry in entries:
         if entry.model != model or place not in entry.tasks:
             continue
-        found = entry.tasks[place]
-        value = found.metrics.get(metric, getattr(found, metric, None))
+        numbers = entry.tasks[place]
+        value = numbers.metrics.get(metric, getattr(numbers, metric, None))
         if value is not None:
-            dates.append(entry.date)
-            values.append(value)
-    return dates, values
+            found.append((entry, value))
+    return found

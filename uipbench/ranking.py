@@ -95,11 +95,20 @@ def task_skills(table: ErrorTable, counts: np.ndarray | None = None) -> np.ndarr
     weights = np.ones((1, len(table.materials))) if counts is None else counts.astype(float)
     errors = weights @ table.charged.T
     scale = (weights @ table.trivial)[:, None]
+    skill = np.where(weights.sum(axis=1)[:, None] > 0, ratio_skill(errors, scale), np.nan)
+    return skill[0] if counts is None else skill
+
+
+def ratio_skill(errors: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """1 − errors / scale, at least 0; with no scale, 1 without an error and 0 with one.
+
+    Args:
+        errors: Sums of charged errors.
+        scale: Sums of the trivial predictor's errors, of a shape that goes with them.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         skill = np.maximum(0.0, 1 - errors / scale)
-    skill = np.where(scale > 0, skill, np.where(errors > 0, 0.0, 1.0))
-    skill = np.where(weights.sum(axis=1)[:, None] > 0, skill, np.nan)
-    return skill[0] if counts is None else skill
+    return np.where(scale > 0, skill, np.where(errors > 0, 0.0, 1.0))
 
 
 def uncertainty_limit(table: ErrorTable) -> float:

@@ -66,7 +66,7 @@ def find_steps(values: Sequence[float], *, resolution: float) -> list[Step]:
         raise ValueError(msg)
     offset = max(0, len(series) - LONGEST_SERIES)
     series = series[offset:]
-    if len(series) < 2 * SHORTEST_SEGMENT:
+    if len(series) < 2 * SHORTEST_SEGMENT or np.ptp(series) < resolution:
         return []
     price = PRICE * max(noise(series), resolution / 2) * math.log(len(series))
     edges = [0, *_cuts(series, price), len(series)]

@@ -14,6 +14,7 @@ from tests.site.factories import (
     make_card,
     make_outcomes,
     make_result,
+    night,
     write_cases,
 )
 from tests.site.many import make_results, make_tasks
@@ -124,4 +125,5 @@ def large_site(made_up: Records, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The site of the larger benchmark."""
     results = [result for entry in made_up.entries for result in entry.results.values()]
     out = tmp_path_factory.mktemp("large") / "site"
-    return build_site(out, results=results, tasks=made_up.tasks).parent
+    history = [night(day) for day in range(1, 29)]
+    return build_site(out, results=results, tasks=made_up.tasks, history=history).parent

@@ -12,6 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 from uipbench.casefiles import CaseFile, LevelOfTheory, Published, Quantity, write_case
+from uipbench.history import HistoryEntry, HistoryMetrics
 from uipbench.metrics import force_sums
 from uipbench.outcome import Failed, Predicted, Prediction
 from uipbench.plan import content_key
@@ -181,6 +182,30 @@ def make_result(
             for case_id, outcome in of_protocol.items()
         ],
     )
+
+
+def night(day: int, **changes: object) -> HistoryEntry:
+    """A made-up night of January 2026; the model's package is version 2 from the 15th on."""
+    fields: dict[str, object] = {
+        "date": f"2026-01-{day:02}T02:17:00+00:00",
+        "model": "soft",
+        "verdict": "ok" if day < 15 else "drift",
+        "packages": {"x": "1" if day < 15 else "2"},
+        "weights_sha256": "ab" * 32,
+        "uipbench_version": "0.1.0",
+        "commit": "c0ffee",
+        "processor": "a processor",
+        "tasks": {
+            "surface_energy/relaxed": HistoryMetrics(
+                metrics={"mae": 0.12 if day < 15 else 0.15, "coverage": 1.0},
+                n_cases=2,
+                largest_deviation=0.1 if day < 15 else 30.0,
+                seconds_per_evaluation=0.010 + 0.0001 * (day % 3),
+                speed_ratio=1.0 if day < 15 else 1.2,
+            )
+        },
+    }
+    return HistoryEntry.model_validate(fields | changes)
 
 
 def board(site: Path) -> dict[tuple[str, str], dict[str, object]]:

@@ -42,6 +42,7 @@ PAGES = (
     "cost.html",
     "robustness.html",
     "findings.html",
+    "trend.html",
     "tasks/first.html",
     "cases/first/case_0.html",
     "models/synthetic-0.html",
@@ -116,6 +117,13 @@ def test_weights_columns_and_search(open_page: Open, large_site: Path, made_up: 
     page.get_by_role("checkbox", name="Licence").uncheck()
     assert page.locator("#board th[data-key=licence]").count() == 0
     assert "hide=licence" in query(page)
+    page.get_by_role("checkbox", name="Rank if references move").check()
+    ends = [(row.rank_moved_low, row.rank_moved_high) for row in board.rows]
+    shown = ["–".join(dict.fromkeys(map(str, ends[i]))) for i in board.order[:4]]
+    assert column(page, "moved") == [*shown, "–"]
+    first = board.rows[board.order[0]]
+    said = page.locator("#board-summary").inner_text()
+    assert f"would be first in {first.first_moved:.0%}".replace("%", " %") in said
     page.keyboard.press("Escape")
     page.get_by_role("radio", name="Second task").check()
     assert page.locator("#board th[data-key=mae]").inner_text().endswith("eV")
@@ -192,6 +200,14 @@ def test_plots_hide_models_and_become_images(open_page: Open, site: Path) -> Non
         with page.expect_download() as waiting:
             page.locator(f"#error-plot [data-title='{title}']").click()
         assert waiting.value.path().read_bytes().startswith(start)
+    page.set_viewport_size({"width": 1000, "height": 900})
+    width = "drawn => drawn.getBoundingClientRect().width"
+    plot = page.locator("#error-plot .main-svg").first
+    assert plot.evaluate(width) > 690
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert plot.evaluate(width) <= 690
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert plot.evaluate(width) > 690
 
 
 def test_pages_do_not_scroll_sideways_on_a_phone(open_page: Open, large_site: Path) -> None:
@@ -232,6 +248,8 @@ def test_pages_are_accessible(open_page: Open, site: Path, large_site: Path, sch
     page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
     page.locator("summary", has_text="Cases").click()
     found = violations(Axe(), page)
+    page.goto(f"{large_site.resolve().as_uri()}/trend.html")
+    found += violations(Axe(), page)
     page = open_page(site, scheme=scheme)
     page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
     others = ("compare", "cost", "robustness", "findings", "tasks/surface_energy")

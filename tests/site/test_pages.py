@@ -111,6 +111,8 @@ def test_functional_mismatch_is_marked(site: Path, task) -> None:
     assert board(site)["good", "fixed"]["xc_mismatch"] == "PBE"
     assert xc_mismatch("PBE+U (Materials Project)", task.cases()) == ""
     assert xc_mismatch("PBEsol", task.cases()) == "PBE"
+    page = (site / "cases/surface_energy/al_111.html").read_text()
+    assert page.count("≠ PBE") == page.count(">GOOD<") > 0
 
 
 def test_data_files_are_copies(site: Path, task: StandInTask) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from tests.site.factories import StandInTask, make_card, make_result, write_cases
+from tests.site.many import make_results, make_tasks
 from uipbench.metrics import score
 from uipbench.outcome import Predicted
 from uipbench.site import text
 from uipbench.site.records import gather
+from uipbench.site.robustness import robustness
 from uipbench.site.rows import Row, Selection, View, compute_board
 from uipbench.site.tables import all_tables
 from uipbench.stability import compare_pair
@@ -109,6 +111,17 @@ def test_a_task_can_measure_its_errors_itself(tmp_path: Path) -> None:
     assert row.skill == pytest.approx(1 - 1.5 / 6)
 
 
+def test_two_cases_have_errors_but_no_rank(tmp_path: Path) -> None:
+    tasks = make_tasks(tmp_path, 4)
+    tables = all_tables(gather(make_results(tasks, 3), tasks, frozenset()))
+    row = compute_board(tables, View(task="first")).rows[0]
+    assert (row.rank, row.rank_moved_low, row.group) == (None, None, None)
+    assert math.isnan(row.skill)
+    assert row.mae > 0
+    assert compute_board(tables, View()).tasks == ()
+    assert robustness(gather(make_results(tasks, 3), tasks, frozenset()), tables) is None
+
+
 def as_javascript(view: View) -> dict[str, object]:
     chosen = view.selection
     return {
@@ -141,6 +154,12 @@ def test_the_browser_computes_the_same_rows(
             assert found["limit"][task] == pytest.approx(limit, abs=1e-7)
         for ours, theirs in zip(board.rows, found["rows"], strict=True):
             compare(name, ours, theirs)
+    few = page.evaluate(
+        "view => uipbench.computeBoard({ ...uipbenchData, leastCases: 99 }, view)",
+        as_javascript(VIEWS["one task"]),
+    )
+    assert {row["rank"] for row in few["rows"]} == {None}
+    assert few["rows"][0]["mae"] > 0
 
 
 def compare(name: str, ours: Row, theirs: dict[str, object]) -> None:

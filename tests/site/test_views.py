@@ -11,20 +11,21 @@ from ase.data import chemical_symbols
 
 from tests.factories import make_case, structure
 from tests.site.factories import REFERENCES, StandInTask, make_card, make_result, write_cases
+from uipbench.casefiles import Quantity
 from uipbench.outcome import Predicted
+from uipbench.registry import load_tasks
+from uipbench.site.cells import cell_maker
 from uipbench.site.chemistry import by_chemistry, periodic_table, place
 from uipbench.site.costpage import cost_rows
-from uipbench.site.curves import case_figures, curves_of, material_figure, structure_curve
+from uipbench.site.curves import case_figures, curves_of, material_figure, path_curve
 from uipbench.site.findings import findings
-from uipbench.site.records import gather
+from uipbench.site.records import Records, gather
 from uipbench.site.robustness import robustness
 from uipbench.site.tables import all_tables
-from uipbench.site.viewer import viewer_data
+from uipbench.site.viewer import first_shown, viewer_data
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from uipbench.site.records import Records
 
 PLACES = {"H": (1, 1), "He": (1, 18), "Li": (2, 1), "B": (2, 13), "Ne": (2, 18), "Al": (3, 13)}
 PLACES |= {"Sc": (4, 3), "Br": (4, 17), "Ag": (5, 11), "Cs": (6, 1), "La": (9, 3), "Yb": (9, 16)}
@@ -60,14 +61,40 @@ def test_lines_and_steps_are_read_from_details() -> None:
 
 def test_energies_of_structures_are_the_curve_of_dft() -> None:
     case = make_case()
-    path = {
-        f"image_{k}": structure(case.atoms("slab"), energy) for k, energy in enumerate((-3, -1))
-    }
-    details = {"image_0_coordinate": 0.0, "image_1_coordinate": 1.0, "image_0_ev": 0.0}
-    details["image_1_ev"] = 1.5
-    (curve,) = curves_of(structure_curve(replace(case, structures=path), details))
-    assert (curve.x, curve.y) == ((0.0, 1.0), (0.0, 2.0))
-    assert structure_curve(case, details) == {}
+    start = case.atoms("slab")
+    path = {}
+    for k, (shift, energy) in enumerate([(0.0, -3.0), (0.3, -1.0), (0.4, -2.5)]):
+        atoms = start.copy()
+        atoms.positions[0, 2] += shift
+        path[f"image_{k}"] = structure(atoms, energy)
+    (curve,) = curves_of(path_curve(replace(case, structures=path)))
+    assert curve.x == pytest.approx((0.0, 0.75, 1.0))
+    assert curve.y == (0.0, 2.0, 0.5)
+    assert path_curve(case) == {}
+
+
+def test_a_real_path_has_dfts_profile_before_any_model_is_scored() -> None:
+    task = load_tasks()["li_migration"]
+    for case in task.cases():
+        (figure,) = case_figures(Records((task,), ()), task, case)
+        (dft,) = figure["series"]
+        assert (dft["name"], dft["x"][0], dft["x"][-1]) == ("DFT", 0.0, 1.0)
+        assert max(dft["y"]) == pytest.approx(case.reference(task.quantity), abs=1e-6)
+
+
+def test_colours_are_those_of_the_scored_unit(tmp_path: Path) -> None:
+    write_cases(tmp_path / "cases", REFERENCES)
+    task = StandInTask(tmp_path / "cases")
+    case = task.cases()[0]
+    far = replace(outcome(5.0), values={"surface_energy": 5.0, "volume_change": 5.0})
+    result = make_result(task, make_card("a"), {"relaxed": {case.id: far}})
+    (entry,) = gather([result], [task], frozenset()).entries
+    volume = Quantity(value=1.0, unit="percent")
+    odd = replace(case, references={**case.references, "volume_change": volume})
+    make = cell_maker(task)
+    assert make(entry, case, "relaxed").level == 4
+    cell = make(entry, odd, "relaxed", "volume_change")
+    assert (cell.error, cell.level) == (4.0, 0)
 
 
 def test_numbers_that_are_no_curve_make_none() -> None:
@@ -132,6 +159,16 @@ def test_small_cells_are_repeated_in_the_plane(small: Records) -> None:
     assert shown["elements"]["Al"]["radius"] == pytest.approx(1.21)
 
 
+def test_the_telling_structure_is_shown_first() -> None:
+    case = make_case()
+    assert list(case.structures)[first_shown(case)] == "slab"
+    slab = case.atoms("slab")
+    path = {f"image_{k}": structure(slab, energy) for k, energy in enumerate((-3.0, -1.0, -2.0))}
+    assert first_shown(replace(case, structures=path)) == 1
+    pair = dict.fromkeys(("slab_a", "interface", "curve_0"), structure(slab))
+    assert first_shown(replace(case, structures=pair)) == 1
+
+
 def test_skill_by_element(small: Records) -> None:
     tables = all_tables(small)
     known = [cell for cell in periodic_table(tables, 0, "relaxed") if cell.strength]
@@ -156,6 +193,11 @@ def test_robustness(small: Records) -> None:
     assert view.pairs is not None
     assert np.array_equal(view.pairs, [[0, 1, 1], [-1, 0, 0], [-1, 0, 0]])
     assert view.weights is None
+    assert view.by_materials is not None
+    assert list(view.by_materials[0]) == [1, 1]
+    # Moved by 0.018 at most, the exact model stays ahead of the others, wrong by 0.04 or more.
+    assert view.by_references.rank.tolist() == [[1, 1], [2, 2], [2, 2]]
+    assert view.unstated == 0
     assert view.protocols == pytest.approx(1)
 
 

@@ -49,7 +49,13 @@ def _shown_results(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the site; an earlier site in it is replaced.",
 )
-def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
+@click.option(
+    "--history",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="History file of `uipbench regress`: adds the page of trends.",
+)
+def build(folders: tuple[Path, ...], out: Path, *, history: Path | None, no_public: bool) -> None:
     """Write the site and print the path of its first page.
 
     Documentation that lies in the folder docs of the site is linked from every page.
@@ -58,12 +64,14 @@ def build(folders: tuple[Path, ...], out: Path, *, no_public: bool) -> None:
     Example:
       uipbench site build --results uipbench-results --out my-site
     """
+    from uipbench.history import read_history
     from uipbench.registry import load_tasks
     from uipbench.site import build_site
 
     results, own = _results(folders, no_public=no_public)
     tasks = list(load_tasks().values())
-    click.echo(build_site(out, results=results, tasks=tasks, own=own))
+    nights = None if history is None else read_history(history)
+    click.echo(build_site(out, results=results, tasks=tasks, own=own, history=nights))
 
 
 @site.command()

@@ -55,6 +55,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(key="model", title="Model", kind="model", fixed=True),
     Column(key="skill", title="Skill", kind="skill", first="descending", fixed=True),
     Column(key="group", title="Tie group", kind="group"),
+    Column(key="moved", title="Rank if references move", kind="moved", shown=False),
     Column(key="tasks", title="Skill of each task", kind="tasks"),
     Column(key="mae", title="MAE", kind="number", unit="@", single=True),
     Column(

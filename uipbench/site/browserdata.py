@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from uipbench.metrics import LEAST_CASES, LEAST_DFT_FORCE
 from uipbench.outcome import PROTOCOLS
 from uipbench.resampling import LEAST_MATERIALS, LEVEL, REPLICATES, multiplicities
+from uipbench.sensitivity import DRAWS, STEPS, moves
 from uipbench.site import text
 from uipbench.site.cards import xc_mismatch, xc_reasons
 from uipbench.theory import parse_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
 
@@ -40,7 +41,6 @@ def _script_json(value: object) -> str:
 def browser_data(records: Records, tables: Tables, version: str) -> dict[str, Any]:
     """Everything the board, the comparison and the downloads are computed from."""
     materials = sorted({n for table in tables.values() for n in table.errors.materials})
-    draws = multiplicities(materials)
     return {
         "version": version,
         "replicates": REPLICATES,
@@ -48,15 +48,21 @@ def browser_data(records: Records, tables: Tables, version: str) -> dict[str, An
         "level": LEVEL,
         "leastMaterials": LEAST_MATERIALS,
         "leastDftForce": LEAST_DFT_FORCE,
-        "materials": {
-            name: "".join(map(str, draws[:, i].tolist())) for i, name in enumerate(materials)
-        },
+        "moves": DRAWS,
+        "moveSteps": STEPS,
+        "materials": _digits(materials, multiplicities(materials)),
         "tasks": [_task(task, tables) for task in records.tasks],
         "models": [_model(m, entry, records, tables) for m, entry in enumerate(records.entries)],
     }
 
 
+def _digits(names: Sequence[str], draws: np.ndarray) -> dict[str, str]:
+    """A text of digits a name, one digit a draw."""
+    return {name: "".join(map(str, draws[:, i].tolist())) for i, name in enumerate(names)}
+
+
 def _task(task: Task, tables: Tables) -> dict[str, Any]:
+    materials = sorted({n for p in PROTOCOLS for n in tables[task.name, p].errors.materials})
     return {
         "name": task.name,
         "title": task.title,
@@ -64,6 +70,7 @@ def _task(task: Task, tables: Tables) -> dict[str, Any]:
         "quantity": text.words(task.quantity),
         "citation": task.citation,
         "doi": text.find_doi(task.citation),
+        "moves": _digits(materials, moves(task.name, materials)),
         "protocols": {p: _cases(tables[task.name, p]) for p in PROTOCOLS},
     }
 

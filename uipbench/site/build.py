@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from uipbench.casefiles import read_lock, read_verified
 from uipbench.outcome import PROTOCOLS
+from uipbench.sensitivity import DRAWS
 from uipbench.site import export
 from uipbench.site.board import COLUMNS, board_tables
 from uipbench.site.boardpage import board_page
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
+    from uipbench.history import HistoryEntry
     from uipbench.results import ResultFile
     from uipbench.site.records import Entry, Records
     from uipbench.task import Task
@@ -40,6 +42,7 @@ def build_site(
     results: Sequence[ResultFile],
     tasks: Sequence[Task],
     own: frozenset[str] = frozenset(),
+    history: Sequence[HistoryEntry] | None = None,
 ) -> Path:
     """Write the leaderboard as static files that open without a server or a network.
 
@@ -51,6 +54,7 @@ def build_site(
         results: Result files of any models; those of other tasks are left out.
         tasks: Tasks to be shown, in this order; those without cases yet are left out.
         own: Names of models that are marked as the visitor's own.
+        history: Nights of the regression; with them, also none yet, there is a page of trends.
 
     Returns:
         Path of ``index.html``.
@@ -60,7 +64,7 @@ def build_site(
         ResultFileError: Two results of one model and task, or names that collide.
         ReferenceDataError: A reference file is missing or damaged.
     """
-    records = gather(results, [task for task in tasks if task.cases()], own)
+    records = gather(results, [task for task in tasks if task.cases()], own, history)
     pages = _Pages(SiteWriter(out), environment(), records)
     pages.write_board()
     pages.write_extra()
@@ -93,6 +97,7 @@ class _Pages:
             site_pages=[(path, title) for path, title, _, _ in self._extra],
             strip_width=WIDTH,
             documentation=documentation if writer.holds(documentation) else "",
+            draws=DRAWS,
         )
 
     def render(self, path: str, template: str, *, plots: bool = False, **context: Any) -> None:  # noqa: ANN401

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uipbench.outcome import PROTOCOLS
+from uipbench.site.cards import xc_mismatch, xc_reasons
 from uipbench.site.cells import Cell, CellMaker, cell_maker
 from uipbench.site.curves import case_figures, material_figure
 from uipbench.site.strip import Axis, make_axis
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """A model's cells by protocol."""
+    """A model's cells by protocol.
+
+    Attributes:
+        mismatch: The case's level of theory where the model's is another one, or nothing.
+        reasons: What differs, in words.
+    """
 
     entry: Entry
     cells: dict[Protocol, Cell]
+    mismatch: str
+    reasons: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +141,8 @@ def _table(records: Records, make: CellMaker, case: Case, name: str) -> Quantity
 
 def _row(entry: Entry, make: CellMaker, case: Case, name: str) -> PredictionRow:
     cells = {protocol: make(entry, case, protocol, name) for protocol in reversed(PROTOCOLS)}
-    return PredictionRow(entry, cells)
+    xc = entry.card.xc
+    return PredictionRow(entry, cells, xc_mismatch(xc, [case]), xc_reasons(xc, [case]))
 
 
 def _shown_values(

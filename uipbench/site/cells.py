@@ -110,8 +110,13 @@ def _number_cell(outcome: Predicted, case: Case, maker: CellMaker, name: str) ->
         status="predicted",
         value=outcome.values[name],
         error=error,
-        level=maker.scale.level(error),
+        level=maker.scale.level(error) if _is_of_scale(case, maker.task, name) else 0,
     )
+
+
+def _is_of_scale(case: Case, task: Task, name: str) -> bool:
+    """Whether the colours of the task's errors mean something for a quantity."""
+    return name == task.quantity or case.references[name].unit == task.unit
 
 
 def failure_meanings() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
+from uipbench.metrics import LEAST_CASES
 from uipbench.ranking import task_skills
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _LONG_PERIOD = 32
 @dataclass(frozen=True, slots=True)
 class Strength:
     """Skill over the cases that share something; tasks count by their cases.
+
+    Tasks of too few cases for a skill are left out.
 
     Attributes:
         name: Element or class.
@@ -103,7 +106,8 @@ def _strength(
     skills, counts = [], []
     for (_, of_protocol), table in tables.items():
         keep = np.array([name in of(case) for case in table.cases], dtype=bool)
-        if of_protocol != protocol or not keep.any() or not table.ran[model]:
+        enough = keep.any() and len(table.cases) >= LEAST_CASES
+        if of_protocol != protocol or not enough or not table.ran[model]:
             continue
         one = table.errors.of_cases(keep).of_models(np.array([model]))
         skills.append(float(task_skills(one)[0]))

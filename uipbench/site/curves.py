@@ -9,9 +9,8 @@ Two spellings of details make a curve, so that a task gets its figure without co
     A step of a profile that is constant between the contents a and b, such as
     ``voltage_x0_to_x0.5_v``.
 
-DFT's own curve comes from energies of structures whose roles are ``<name>_<k>``, where y is ``ev``:
-counted from the first one, at the x that a record of the ``fixed`` protocol has. Otherwise it comes
-from the case's details, and from ``reference_details(case)`` of the task.
+DFT's own curve comes from the energies of structures whose roles are ``image_<k>``, along the path;
+otherwise from the case's details, and from ``reference_details(case)`` of the task.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from uipbench.neb import path_coordinates
 from uipbench.outcome import PROTOCOLS, Predicted
 from uipbench.site import text
 
@@ -37,6 +37,7 @@ _ABSCISSAE = {
     "distance_a": "Distance, Å",
     "content": "Content",
 }
+_IMAGE = re.compile(r"image_\d+")
 _LEAST_POINTS = 2
 
 
@@ -110,36 +111,28 @@ def reference_details(task: Task, case: Case) -> dict[str, float]:
     return {**case.details, **task.reference_details(case)}
 
 
-def structure_curve(case: Case, fixed: Mapping[str, float]) -> dict[str, float]:
-    """Details that DFT's energies of the structures ``<name>_<k>`` make, in eV from the first.
+def path_curve(case: Case) -> dict[str, float]:
+    """Details that DFT's energies of the structures ``image_<k>`` make, in eV from the first.
 
-    Args:
-        case: The case.
-        fixed: Details of a prediction at the DFT structures, for the abscissa.
+    The coordinate is the length of the path relative to the whole, from 0 to 1; nothing with fewer
+    than two images.
     """
-    found: dict[str, float] = {}
-    for key, value in fixed.items():
-        match = _POINT.fullmatch(key)
-        if match is None or match["what"] not in _ABSCISSAE:
-            continue
-        role, first = f"{match['name']}_{match['k']}", f"{match['name']}_0"
-        if role in case.structures and first in case.structures and f"{role}_ev" in fixed:
-            energy = case.structures[role].energy - case.structures[first].energy
-            found |= {key: value, f"{role}_ev": energy}
-    return found
-
-
-def _fixed_details(records: Records, task: Task, case: Case) -> Mapping[str, float]:
-    """Details of any model's prediction at the DFT structures."""
-    outcomes = (entry.outcomes(task.name, "fixed").get(case.id) for entry in records.entries)
-    return next((o.details for o in outcomes if isinstance(o, Predicted)), {})
+    roles = [role for role in case.structures if _IMAGE.fullmatch(role)]
+    roles.sort(key=lambda role: int(role.removeprefix("image_")))
+    if len(roles) < _LEAST_POINTS:
+        return {}
+    lengths = path_coordinates([case.atoms(role) for role in roles])
+    first = case.structures[roles[0]].energy
+    found = {f"{role}_ev": case.structures[role].energy - first for role in roles}
+    whole = float(lengths[-1]) or 1.0
+    coordinates = zip(roles, lengths, strict=True)
+    return found | {f"{role}_coordinate": float(x) / whole for role, x in coordinates}
 
 
 def case_figures(records: Records, task: Task, case: Case) -> list[dict[str, Any]]:
     """Figures of a case for the browser: a curve name each, DFT first, then the models."""
     figures: dict[str, dict[str, Any]] = {}
-    own = structure_curve(case, _fixed_details(records, task, case))
-    for curve in curves_of(own | reference_details(task, case)):
+    for curve in curves_of(path_curve(case) | reference_details(task, case)):
         _add(figures, curve, {"id": "", "name": "DFT", "protocol": ""})
     for entry in records.entries:
         label = text.clean(text.clip(entry.card.title or entry.name, 40))

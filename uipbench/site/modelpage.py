@@ -10,6 +10,7 @@ from uipbench.site.cells import Cell, CellMaker, cell_maker
 from uipbench.site.chemistry import ElementCell, Strength, by_chemistry, periodic_table
 from uipbench.site.secondary import ForceRow, force_rows, secondary_by_protocol
 from uipbench.site.taskpage import Failure, failures
+from uipbench.site.versions import VersionRow, version_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ class ModelPage:
     Attributes:
         elements: Periodic table of skills in the relaxed protocol.
         chemistry: Skill by class of material, best first.
+        versions: Versions of packages and weights that were scored, oldest first.
         related: Other models of the family.
     """
 
@@ -66,6 +68,7 @@ class ModelPage:
     forces: tuple[ForceRow, ...]
     elements: tuple[ElementCell, ...]
     chemistry: tuple[Strength, ...]
+    versions: tuple[VersionRow, ...]
     related: tuple[Entry, ...]
 
 
@@ -85,6 +88,7 @@ def model_page(
         forces=force_rows(records, entry),
         elements=tuple(periodic_table(tables, place, "relaxed")),
         chemistry=tuple(by_chemistry(tables, place, "relaxed")),
+        versions=tuple(version_rows(records, entry)),
         related=_related(records, entry),
     )
 

@@ -11,6 +11,7 @@ from uipbench.plan import content_key, physics_version
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from uipbench.history import HistoryEntry
     from uipbench.outcome import Outcome, Protocol
     from uipbench.results import (
         CardRecord,
@@ -75,13 +76,20 @@ class Records:
     Attributes:
         tasks: In the order in which they are shown.
         entries: Sorted by name.
+        history: Nights of the regression in order; None where no history was given.
     """
 
     tasks: tuple[Task, ...]
     entries: tuple[Entry, ...]
+    history: tuple[HistoryEntry, ...] | None = None
 
 
-def gather(results: Sequence[ResultFile], tasks: Sequence[Task], own: frozenset[str]) -> Records:
+def gather(
+    results: Sequence[ResultFile],
+    tasks: Sequence[Task],
+    own: frozenset[str],
+    history: Sequence[HistoryEntry] | None = None,
+) -> Records:
     """Group result files by model; results of tasks that are not given are left out.
 
     Raises:
@@ -101,7 +109,8 @@ def gather(results: Sequence[ResultFile], tasks: Sequence[Task], own: frozenset[
             raise ResultFileError(msg)
         of_model[result.task] = result
     entries = (_entry(name, grouped[name], by_name, own) for name in sorted(grouped))
-    return Records(tuple(tasks), tuple(entries))
+    nights = None if history is None else tuple(sorted(history, key=lambda e: (e.date, e.model)))
+    return Records(tuple(tasks), tuple(entries), nights)
 
 
 def _of_same_cases(result: ResultFile, task: Task) -> bool:

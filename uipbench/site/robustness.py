@@ -1,4 +1,4 @@
-"""What the order of the models depends on: protocol, tier, tasks, classes, weights, chance."""
+"""What the order of the models depends on: materials, references, protocol, tasks, weights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from uipbench.ranking import bootstrap_skills, competition_ranks, overall_skills, task_skills
+from uipbench.metrics import LEAST_CASES
+from uipbench.ranking import (
+    bootstrap_skills,
+    competition_ranks,
+    overall_skills,
+    rank_models,
+    task_skills,
+)
 from uipbench.resampling import LEAST_MATERIALS, differs
+from uipbench.sensitivity import ReferenceSensitivity, reference_sensitivity
 from uipbench.stability import (
     WeightStability,
     leave_one_task_out,
@@ -33,9 +41,12 @@ class Robustness:
     """Relaxed protocol; models in the order of their ranks.
 
     Attributes:
-        tasks: Titles of the tasks.
+        tasks: Titles of the tasks, those with enough cases for a skill.
         entries: Models that were run in every task.
         ranks: Rank over all cases and tasks.
+        by_materials: (m, 2) interval of the rank over materials; None with too few of them.
+        by_references: Under references that move within their uncertainty.
+        unstated: Number of references without a stated uncertainty.
         tier: Kendall's τ_b of the quick tier's order and the full one.
         protocols: Kendall's τ_b of the orders in the two protocols.
         weights: Under random weights; None with one task.
@@ -49,6 +60,9 @@ class Robustness:
     tasks: tuple[str, ...]
     entries: tuple[Entry, ...]
     ranks: np.ndarray
+    by_materials: np.ndarray | None
+    by_references: ReferenceSensitivity
+    unstated: int
     tier: float
     protocols: float
     weights: WeightStability | None
@@ -60,7 +74,11 @@ class Robustness:
 
 def robustness(records: Records, tables: Tables) -> Robustness | None:
     """None with fewer than two models that were run in all tasks."""
-    relaxed = [t for (_, p), t in tables.items() if p == "relaxed" and t.ran.any()]
+    relaxed = [
+        t
+        for (_, protocol), t in tables.items()
+        if protocol == "relaxed" and t.ran.any() and len(t.cases) >= LEAST_CASES
+    ]
     if not relaxed:
         return None
     complete = np.flatnonzero(np.all([t.ran for t in relaxed], axis=0))
@@ -79,6 +97,9 @@ def robustness(records: Records, tables: Tables) -> Robustness | None:
         tasks=tuple(t.task.title for t in relaxed),
         entries=tuple(records.entries[m] for m in models),
         ranks=competition_ranks(overall[order]),
+        by_materials=rank_models(of_models, equal).rank_interval,
+        by_references=reference_sensitivity(of_models, [t.signed[models] for t in relaxed], equal),
+        unstated=sum(int(np.isnan(t.errors.uncertainty).sum()) for t in relaxed),
         tier=tier_agreement(of_models, [_quick(t) for t in relaxed]),
         protocols=_protocol_agreement(tables, relaxed, models, overall[order]),
         weights=weight_stability(sorted_skills) if several else None,

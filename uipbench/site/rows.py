@@ -13,6 +13,7 @@ import numpy as np
 
 from uipbench.metrics import LEAST_CASES, LEAST_DFT_FORCE
 from uipbench.ranking import Ranking, rank_models, task_skills, uncertainty_limit
+from uipbench.sensitivity import ReferenceSensitivity, reference_sensitivity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +79,9 @@ class Row:
         rank: Competition rank by skill; None if the model was not run here.
         rank_low: Best rank of the interval, or None.
         rank_high: Worst rank of the interval, or None.
+        rank_moved_low: Best rank when the references move within their uncertainty, or None.
+        rank_moved_high: Worst rank then, or None.
+        first_moved: Share of those draws in which the model is first.
         group: Tie group, or None.
         skill: Of the task, or the weighted mean over tasks.
         task_skills: Skill by task; tasks without a selected case are not in it.
@@ -91,6 +95,9 @@ class Row:
     rank: int | None
     rank_low: int | None
     rank_high: int | None
+    rank_moved_low: int | None
+    rank_moved_high: int | None
+    first_moved: float
     group: int | None
     skill: float
     skill_low: float
@@ -154,8 +161,8 @@ def compute_board(tables: Tables, view: View) -> Board:
     shown = _counted(tables, view, view.protocol)
     fixed = _counted(tables, view, "fixed")
     n_models = len(next(iter(tables.values())).status) if tables else 0
-    ranking, places = _rank(shown, view)
-    rows = [_row(m, shown, fixed, ranking, places.get(m)) for m in range(n_models)]
+    standing, places = _rank(shown, view)
+    rows = [_row(m, shown, fixed, standing, places.get(m)) for m in range(n_models)]
     return Board(
         view=view,
         rows=tuple(rows),
@@ -184,29 +191,39 @@ def _counted(tables: Tables, view: View, protocol: str) -> Counted:
     return found
 
 
-def _rank(shown: Counted, view: View) -> tuple[Ranking | None, dict[int, int]]:
-    """Ranking of the models that were run in a task with weight, and the place of each in it."""
+Standing = tuple[Ranking, ReferenceSensitivity]
+"""The models' ranking, and how moving references change it."""
+
+
+def _rank(shown: Counted, view: View) -> tuple[Standing | None, dict[int, int]]:
+    """Standing of the models that were run in a task with weight, and the place of each in it."""
     given = [1.0 if view.task else view.weights.get(t.task.name, 1.0) for t, _ in shown]
-    used = [(*pair, weight) for pair, weight in zip(shown, given, strict=True) if weight > 0]
+    used = [
+        (*pair, weight)
+        for pair, weight in zip(shown, given, strict=True)
+        if weight > 0 and len(pair[0].cases) >= LEAST_CASES
+    ]
     if not used:
         return None, {}
     models = np.flatnonzero(np.any([table.ran for table, _, _ in used], axis=0))
     if not len(models):
         return None, {}
     tables = [table.errors.of_cases(keep).of_models(models) for table, keep, _ in used]
-    ranking = rank_models(tables, [weight for _, _, weight in used])
-    return ranking, {int(m): i for i, m in enumerate(models)}
+    weights = [weight for _, _, weight in used]
+    signed = [table.signed[np.ix_(models, np.flatnonzero(keep))] for table, keep, _ in used]
+    standing = rank_models(tables, weights), reference_sensitivity(tables, signed, weights)
+    return standing, {int(m): i for i, m in enumerate(models)}
 
 
 def _row(
-    model: int, shown: Counted, fixed: Counted, ranking: Ranking | None, place: int | None
+    model: int, shown: Counted, fixed: Counted, standing: Standing | None, place: int | None
 ) -> Row:
     statuses = [s for table, keep in shown for s in table.status[model, keep]]
     done = [s in {"predicted", "failed"} for s in statuses]
     seconds = float(sum(table.seconds[model, keep].sum() for table, keep in shown))
     n_predicted = statuses.count("predicted")
     return Row(
-        **_placed(ranking, place),
+        **_placed(standing, place),
         task_skills={t.task.name: _skill(t, keep, model) for t, keep in shown},
         **_errors(model, shown),
         coverage=n_predicted / len(statuses) if statuses else math.nan,
@@ -229,23 +246,28 @@ def _skill(table: TaskTable, keep: np.ndarray, model: int) -> float:
     return float(task_skills(table.errors.of_cases(keep).of_models(np.array([model])))[0])
 
 
-def _placed(ranking: Ranking | None, place: int | None) -> dict[str, Any]:
+def _placed(standing: Standing | None, place: int | None) -> dict[str, Any]:
     """The part of a row that the ranking says."""
-    if ranking is None or place is None:
-        none = dict.fromkeys(("rank", "rank_low", "rank_high", "group"))
-        return none | dict.fromkeys(("skill", "skill_low", "skill_high"), math.nan)
-    ranks = None if ranking.rank_interval is None else ranking.rank_interval[place]
-    skills = (math.nan, math.nan)
+    if standing is None or place is None:
+        ranks = ("rank", "rank_low", "rank_high", "rank_moved_low", "rank_moved_high", "group")
+        skills = ("skill", "skill_low", "skill_high", "first_moved")
+        return dict.fromkeys(ranks) | dict.fromkeys(skills, math.nan)
+    ranking, moved = standing
+    spread = None if ranking.rank_interval is None else ranking.rank_interval[place]
+    ends = (math.nan, math.nan)
     if ranking.skill_interval is not None:
-        skills = tuple(ranking.skill_interval[place])
+        ends = tuple(ranking.skill_interval[place])
     return {
         "rank": int(ranking.rank[place]),
-        "rank_low": None if ranks is None else int(ranks[0]),
-        "rank_high": None if ranks is None else int(ranks[1]),
+        "rank_low": None if spread is None else int(spread[0]),
+        "rank_high": None if spread is None else int(spread[1]),
+        "rank_moved_low": int(moved.rank[place][0]),
+        "rank_moved_high": int(moved.rank[place][1]),
+        "first_moved": float(moved.first[place]),
         "group": None if ranking.group is None else ranking.group[place],
         "skill": float(ranking.skill[place]),
-        "skill_low": float(skills[0]),
-        "skill_high": float(skills[1]),
+        "skill_low": float(ends[0]),
+        "skill_high": float(ends[1]),
     }
 
 

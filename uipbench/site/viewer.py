@@ -28,12 +28,28 @@ def viewer_data(case: Case) -> dict[str, Any]:
     """
     symbols = {s for one in case.structures.values() for s in one.atoms.get_chemical_symbols()}
     return {
+        "first": first_shown(case),
         "elements": {symbol: _element(symbol) for symbol in sorted(symbols)},
         "structures": [
             {"role": words(role), **_structure(structure.atoms)}
             for role, structure in case.structures.items()
         ],
     }
+
+
+def first_shown(case: Case) -> int:
+    """Place of the structure that is shown at first.
+
+    The top of a path, a relaxed interface, or the last one of those with most atoms.
+    """
+    roles = list(case.structures)
+    images = [role for role in roles if role.startswith("image_")]
+    if images:
+        return roles.index(max(images, key=lambda role: case.structures[role].energy))
+    if "interface" in roles:
+        return roles.index("interface")
+    sizes = [len(structure.atoms) for structure in case.structures.values()]
+    return max(range(len(roles)), key=lambda i: (sizes[i], i))
 
 
 def _element(symbol: str) -> dict[str, Any]:

@@ -91,11 +91,18 @@
     return element("td", { class: "t", "data-sort": model.xc }, element("bdi", {}, model.xc), tag ? " " : "", tag);
   }
 
+  function movedCell(row) {
+    if (row.rank_moved_low === null) return dash();
+    const [low, high] = [row.rank_moved_low, row.rank_moved_high];
+    return element("td", { class: "n", "data-sort": low + high }, low === high ? String(low) : `${low}–${high}`);
+  }
+
   const KINDS = {
     rank: rankCell,
     model: modelCell,
     skill: skillCell,
     coverage: coverageCell,
+    moved: movedCell,
     xc: xcCell,
     group: (row) => numberCell(row.group, format.letter(row.group), "group"),
     task: (row, column) => numberCell(row.task_skills[column.task], format.number(row.task_skills[column.task])),
@@ -192,16 +199,28 @@
     const text = tied.length > 1
       ? [`Not told apart by these cases: `, ...tied.slice(0, 5).flatMap((row, i) => [i ? ", " : "", name(row)]), tied.length > 5 ? ` and ${tied.length - 5} more` : "", ". "]
       : [name(first), " is ahead of ", name(second), " beyond chance. "];
-    return [element("span", {}, ...text, pair)];
+    return [element("span", {}, ...text, pair, ". "), moved(ranked, name)];
+  }
+
+  // How much the order would change if the references moved within their uncertainty.
+  function moved(ranked, name) {
+    const [first] = ranked;
+    const most = Math.max(...ranked.map((row) => Math.max(row.rank - row.rank_moved_low, row.rank_moved_high - row.rank)));
+    const places = most ? `by more than ${most} place${most === 1 ? "" : "s"}` : "at all";
+    const more = document.querySelector("nav a[href='robustness.html']");
+    return element("span", {}, "If every reference moved within its uncertainty, ", name(first), ` would be first in ${format.percent(first.first_moved)} of ${data.moves} draws, and no model would move ${places} in 95 % of them. `,
+      more ? element("a", { href: more.getAttribute("href") }, "How firm the order is") : null, more ? "." : "");
   }
 
   function summarise() {
-    const { board, listed } = current;
+    const { board, listed, view } = current;
     const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
     const facts = `${plural(listed.length, "model")}, ${plural(board.nCases, "case")} in ${plural(board.nMaterials, "material")}. `;
-    const part = !current.view.task && board.tasks.length && board.tasks.length < data.tasks.length
+    const part = !view.task && board.tasks.length && board.tasks.length < data.tasks.length
       ? `Three cases or more, and results, in ${board.tasks.length} of ${data.tasks.length} tasks. ` : "";
-    summary.replaceChildren(element("span", {}, facts + part), ...leaders());
+    const few = view.task && listed.every((m) => board.rows[m].rank === null) && listed.some((m) => board.rows[m].ran.length)
+      ? "Fewer than three cases: errors, but no skill and no rank. " : "";
+    summary.replaceChildren(element("span", {}, facts + part + few), ...leaders());
     document.getElementById("reset").hidden = !state.isFiltered();
   }
 

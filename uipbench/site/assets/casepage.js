@@ -64,7 +64,7 @@
   const view = document.getElementById("structure-view");
   const choice = document.getElementById("structure-choice");
   const { elements, structures } = source.viewer;
-  let current = structures.length - 1;
+  let current = source.viewer.first;
 
   // A sphere of triangles: an icosahedron, each face cut in four, twice.
   function sphere() {

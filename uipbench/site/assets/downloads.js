@@ -24,6 +24,7 @@
   function value(row, column) {
     if (column.kind === "model") return row.model.title;
     if (column.kind === "task") return format.isNumber(row.task_skills[column.task]) ? row.task_skills[column.task] : null;
+    if (column.kind === "moved") return row.rank_moved_low === null ? null : `${row.rank_moved_low}–${row.rank_moved_high}`;
     const found = column.key in row ? row[column.key] : row.model[column.key];
     return typeof found === "number" && !Number.isFinite(found) ? null : (found ?? null);
   }

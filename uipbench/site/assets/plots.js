@@ -24,6 +24,12 @@
     return loading;
   }
 
+  // Plots have a width in pixels; on paper they are scaled to that of a page.
+  const PAPER = 680;
+  const drawnPlots = () => document.querySelectorAll(".js-plotly-plot");
+  window.addEventListener("beforeprint", () => drawnPlots().forEach((plot) => { plot.style.zoom = Math.min(1, PAPER / plot.clientWidth); }));
+  window.addEventListener("afterprint", () => drawnPlots().forEach((plot) => { plot.style.zoom = ""; }));
+
   // Draws once the target is near the screen, and again when the theme or the protocol changes.
   function whenNear(target, draw) {
     let drawn = false;

@@ -1,9 +1,9 @@
-// Skill, intervals, ranks and tie groups, computed from the records in the browser. Pure functions;
-// the definitions are those of uipbench/ranking.py, resampling.py and site/rows.py, and a test holds
+// Skill, ranks and the rows of the board, computed from the records in the browser. Pure functions;
+// the definitions are those of uipbench/ranking.py, sensitivity.py and site/rows.py, and a test holds
 // the numbers together.
 (function () {
   "use strict";
-  const TOLERANCE = 1e-9;
+  const { drawsOf, drawnSums, interval, competitionRanks, drawnRanks, tieGroups } = window.uipbench.resampling;
   const sum = (values) => values.reduce((total, value) => total + value, 0);
   const mean = (values) => (values.length ? sum(values) / values.length : NaN);
 
@@ -76,33 +76,7 @@
     return total > 0 ? sum(values.map((value, i) => (weights[i] > 0 ? value * weights[i] : 0))) / total : NaN;
   }
 
-  // ---- bootstrap over materials ------------------------------------------------------------------
-  const decoded = new WeakMap();
-
-  function drawsOf(data, name) {
-    if (!decoded.has(data)) decoded.set(data, new Map());
-    const known = decoded.get(data);
-    if (!known.has(name)) {
-      known.set(name, Uint8Array.from(data.materials[name], (digit) => Number(digit)));
-    }
-    return known.get(name);
-  }
-
-  // Sums of a quantity over the drawn cases, one a replicate; `value` gives it for a case.
-  function drawnSums(data, counted, value) {
-    const byMaterial = new Map();
-    counted.keep.forEach((c) => {
-      const name = counted.cases[c].material;
-      byMaterial.set(name, (byMaterial.get(name) || 0) + value(c));
-    });
-    const sums = new Float64Array(data.replicates);
-    byMaterial.forEach((total, name) => {
-      const draws = drawsOf(data, name);
-      for (let b = 0; b < sums.length; b += 1) sums[b] += draws[b] * total;
-    });
-    return sums;
-  }
-
+  // ---- draws of materials, and of references -------------------------------------------------------
   // (models) arrays of the overall skill in every replicate.
   function drawnSkills(data, counted, weights, models) {
     const scales = counted.map((one) => drawnSums(data, one, (c) => one.cases[c].trivial));
@@ -121,61 +95,34 @@
     });
   }
 
-  function orderIndex(share, count) {
-    return Math.min(Math.max(Math.ceil(share * count - TOLERANCE) - 1, 0), count - 1);
-  }
-
-  function interval(draws, level) {
-    const known = Float64Array.from(draws).filter((value) => !Number.isNaN(value)).sort();
-    if (!known.length) return [NaN, NaN];
-    return [(1 - level) / 2, (1 + level) / 2].map((share) => known[orderIndex(share, known.length)]);
-  }
-
-  function difference(one, two) {
-    return one.map((value, b) => value - two[b]);
-  }
-
-  function differs(draws, level) {
-    const [low, high] = interval(draws, level);
-    return low > TOLERANCE || high < -TOLERANCE;
-  }
-
-  // ---- ranks -------------------------------------------------------------------------------------
-  function competitionRanks(scores) {
-    const rounded = scores.map((score) => Math.round(score / TOLERANCE));
-    const ordered = rounded.filter((score) => !Number.isNaN(score)).sort((a, b) => b - a);
-    const first = new Map();
-    ordered.forEach((score, place) => {
-      if (!first.has(score)) first.set(score, place + 1);
-    });
-    return rounded.map((score) => first.get(score) ?? NaN);
-  }
-
-  function drawnRanks(skills) {
-    const ranks = skills.map((draws) => new Float64Array(draws.length));
-    const column = new Array(skills.length);
-    for (let b = 0; b < (skills.length ? skills[0].length : 0); b += 1) {
-      for (let m = 0; m < column.length; m += 1) column[m] = skills[m][b];
-      competitionRanks(column).forEach((rank, m) => {
-        ranks[m][b] = rank;
+  // (models) arrays of the overall skill in every draw of references that move within their
+  // uncertainty: a material's by the same fraction of it.
+  function movedSkills(data, counted, weights, models) {
+    const total = sum(weights);
+    const draws = counted.map((one) => one.keep.map((c) => drawsOf(one.task.moves, one.cases[c].material)));
+    return models.map((m) => {
+      const skills = new Float64Array(data.moves);
+      counted.forEach((one, t) => {
+        const errors = new Float64Array(data.moves);
+        one.keep.forEach((c, k) => addMoved(data, errors, draws[t][k], one, m, c));
+        const scale = sum(one.keep.map((c) => one.cases[c].trivial));
+        for (let b = 0; b < skills.length; b += 1) skills[b] += (ratioSkill(errors[b], scale) * weights[t]) / total;
       });
-    }
-    return ranks;
+      return skills;
+    });
   }
 
-  function tieGroups(scores, draws, level) {
-    const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
-    const groups = new Array(scores.length).fill(0);
-    let leader = -1;
-    let group = 0;
-    order.forEach((model) => {
-      if (leader < 0 || differs(difference(draws[leader], draws[model]), level)) {
-        leader = model;
-        group += 1;
-      }
-      groups[model] = group;
-    });
-    return groups;
+  function addMoved(data, errors, steps, one, m, c) {
+    const size = sizeOf(one.found[m], c);
+    const spread = one.cases[c].uncertainty || 0;
+    const signed = size !== null && one.found[m].error[c] < 0 ? -size : size;
+    if (size === null || !spread) {
+      const still = charged(one, m, c);
+      for (let b = 0; b < errors.length; b += 1) errors[b] += still;
+      return;
+    }
+    const [middle, step] = [signed + spread - spread / data.moveSteps, (2 * spread) / data.moveSteps];
+    for (let b = 0; b < errors.length; b += 1) errors[b] += Math.abs(middle - step * steps[b]);
   }
 
   // ---- the board ---------------------------------------------------------------------------------
@@ -185,12 +132,17 @@
 
   function rank(data, view, counted) {
     const given = counted.map((one) => (view.task ? 1 : (view.weights[one.task.name] ?? 1)));
-    const used = counted.filter((_, t) => given[t] > 0);
+    const used = counted.filter((one, t) => given[t] > 0 && one.cases.length >= data.leastCases);
     const models = data.models.map((_, m) => m).filter((m) => used.some((one) => one.ran[m]));
-    const weights = given.filter((weight) => weight > 0);
+    const weights = used.map((one) => given[counted.indexOf(one)]);
     if (!models.length || !used.length) return null;
     const skill = models.map((m) => weightedMean(used.map((one) => taskSkill(one, m)), weights));
-    const found = { models, skill, rank: competitionRanks(skill), intervals: null };
+    const moved = drawnRanks(movedSkills(data, used, weights, models));
+    const found = {
+      models, skill, rank: competitionRanks(skill), intervals: null,
+      moved: moved.map((ranks) => interval(ranks, data.level)),
+      first: moved.map((ranks) => ranks.reduce((times, place) => times + (place === 1), 0) / ranks.length),
+    };
     if (materialsOf(used).size < data.leastMaterials) return found;
     const draws = drawnSkills(data, used, weights, models);
     found.intervals = draws.map((one) => interval(one, data.level));
@@ -202,12 +154,14 @@
   function placed(ranking, m) {
     const place = ranking ? ranking.models.indexOf(m) : -1;
     if (place < 0) {
-      return { rank: null, rank_low: null, rank_high: null, group: null, skill: NaN, skill_low: NaN, skill_high: NaN };
+      const ranks = { rank: null, rank_low: null, rank_high: null, rank_moved_low: null, rank_moved_high: null, group: null };
+      return { ...ranks, skill: NaN, skill_low: NaN, skill_high: NaN, first_moved: NaN };
     }
     const [low, high] = ranking.intervals ? ranking.intervals[place] : [NaN, NaN];
     const ranks = ranking.intervals ? ranking.rankIntervals[place] : [null, null];
     return {
       rank: ranking.rank[place], rank_low: ranks[0], rank_high: ranks[1],
+      rank_moved_low: ranking.moved[place][0], rank_moved_high: ranking.moved[place][1], first_moved: ranking.first[place],
       group: ranking.intervals ? ranking.groups[place] : null,
       skill: ranking.skill[place], skill_low: low, skill_high: high,
     };
@@ -279,41 +233,5 @@
     };
   }
 
-  // ---- two models --------------------------------------------------------------------------------
-  function twoSided(draws) {
-    const below = draws.filter((value) => value <= 0).length;
-    const above = draws.filter((value) => value >= 0).length;
-    return Math.min(1, (2 * (1 + Math.min(below, above))) / (draws.length + 1));
-  }
-
-  // Paired bootstrap over materials in the cases for which both models have a number.
-  function comparePair(data, view, first, second) {
-    const counted = countedTasks(data, view, view.protocol, [first, second]);
-    return counted.map((one) => {
-      const size = (m) => (c) => sizeOf(one.found[m], c);
-      const keep = one.keep.filter((c) => size(first)(c) !== null && size(second)(c) !== null);
-      const common = { ...one, keep };
-      const gap = (c) => size(first)(c) - size(second)(c);
-      const materials = materialsOf([common]).size;
-      const found = {
-        task: one.task, cases: keep.map((c) => one.cases[c]),
-        errors: [first, second].map((m) => keep.map((c) => one.found[m].error[c])),
-        sizes: [first, second].map((m) => keep.map(size(m))),
-        nCases: keep.length, nMaterials: materials,
-        firstBetter: keep.filter((c) => gap(c) < 0).length,
-        secondBetter: keep.filter((c) => gap(c) > 0).length,
-        maeFirst: mean(keep.map(size(first))), maeSecond: mean(keep.map(size(second))),
-        difference: mean(keep.map(gap)), interval: null, pValue: null,
-      };
-      if (materials >= data.leastMaterials) {
-        const counts = drawnSums(data, common, () => 1);
-        const draws = drawnSums(data, common, gap).map((total, b) => total / counts[b]);
-        found.interval = interval(draws, data.level);
-        found.pValue = twoSided(draws.filter((value) => !Number.isNaN(value)));
-      }
-      return found;
-    }).filter((found) => found.nCases);
-  }
-
-  window.uipbench = Object.assign(window.uipbench || {}, { computeBoard, comparePair, outcomes, sizeOf });
+  window.uipbench = Object.assign(window.uipbench || {}, { computeBoard, countedTasks, materialsOf, outcomes, sizeOf });
 })();
