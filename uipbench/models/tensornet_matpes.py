@@ -155,15 +155,15 @@ class Evaluator(Calculator):  # type: ignore[misc]
         energies = self.potential(batch, lattice, torch.as_tensor(states[0]))[0].reshape(-1)
         leaves = [positions, lattice] if "stress" in properties else [positions]
         gradients = torch.autograd.grad(energies.sum(), leaves)
-        by_position = np.split(gradients[0].double().numpy(), batch.ptr[1:-1].cpu().numpy())
-        cells = lattice.detach().double().numpy()
+        by_position = np.split(gradients[0].cpu().double().numpy(), batch.ptr[1:-1].cpu().numpy())
+        cells = lattice.detach().cpu().double().numpy()
         # Rows r = f L, so dE/dr = dE/df L^-T; a strain L → L (1 + ε) gives dE/dε = L^T dE/dL.
         results: list[dict[str, Any]] = [
             {"energy": energy, "forces": -np.linalg.solve(cell, gradient.T).T}
             for energy, cell, gradient in zip(energies.tolist(), cells, by_position, strict=True)
         ]
         if "stress" in properties:
-            by_lattice = gradients[1].double().numpy()
+            by_lattice = gradients[1].cpu().double().numpy()
             for result, cell, gradient in zip(results, cells, by_lattice, strict=True):
                 stress = cell.T @ gradient / abs(np.linalg.det(cell))
                 result["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
