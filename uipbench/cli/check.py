@@ -67,8 +67,9 @@ def check(
     reports: dict[str, Any] = {}
     failed = False
     for model in models:
-        ready = {"package_calculator": package_calculator, "offline": offline}
-        checked = _open(model, console, options, ready)
+        checked = _open(
+            model, console, options, package_calculator=package_calculator, offline=offline
+        )
         if golden:
             _print_golden(checked)
             continue
@@ -82,14 +83,25 @@ def check(
     sys.exit(EXIT_FAILED if failed else 0)
 
 
-def _open(model: str, console: Console, options: dict[str, Any], ready: dict[str, bool]) -> Checked:
+def _open(
+    model: str,
+    console: Console,
+    options: dict[str, Any],
+    *,
+    package_calculator: bool,
+    offline: bool,
+) -> Checked:
     from uipbench.checking import Checked
     from uipbench.console import reporting
     from uipbench.scoring import open_model
 
     with reporting(console) as report:
         found, environment = open_model(
-            model, checkpoint=options["checkpoint"], report=report, **ready
+            model,
+            checkpoint=options["checkpoint"],
+            package_calculator=package_calculator,
+            offline=offline,
+            report=report,
         )
     return Checked(model=found, environment=environment, **options)
 
