@@ -6,6 +6,7 @@ boundaries. All but the first model run nightly, since their environments and we
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,29 @@ def test_evaluator_equals_the_calculator_of_the_package(name: str) -> None:
             (found,) = evaluated(own, [atoms], properties)
             assert (found.stress is not None) == ("stress" in properties)
             assert_equal(name, atoms, found, expected)
+
+
+@pytest.mark.parametrize("checkpoint", ["0.3.0", "0.2.0"])
+def test_network_that_mixes_the_structures_of_a_batch_has_none(checkpoint: str) -> None:
+    """CHGNet 0.2.0: in the package too, the energy of one without angles depends on the others."""
+    pytest.importorskip("chgnet", reason="chgnet is not installed")
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    spec = importlib.util.spec_from_file_location("chgnet_file", find_model("chgnet").path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = module.load(None, "cpu", "default", checkpoint).model
+    made = [
+        AseAtomsAdaptor.get_structure(bulk("LiF", "rocksalt", a=4.0).repeat((2, 1, 1))),
+        AseAtomsAdaptor.get_structure(bulk("Li", "bcc", a=3.6)),  # no bond below 3 Å, no angle
+    ]
+    single = [float(network.predict_structure(s, task="e")["e"]) for s in made]
+    batch = [float(answer["e"]) for answer in network.predict_structure(made, task="e")]
+    mixes = np.abs(np.subtract(single, batch)).max() > ENERGY
+    assert mixes == (checkpoint == "0.2.0")
+    assert (module.load_batch(None, "cpu", "default", checkpoint) is None) == mixes
 
 
 @pytest.mark.parametrize("name", marked(BATCHES))

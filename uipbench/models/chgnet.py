@@ -206,9 +206,16 @@ def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> Evalu
     return Evaluator(_network(checkpoint, device, dtype, variant), device)
 
 
-def load_batch(checkpoint: str | None, device: str, dtype: str, variant: str) -> Callable[..., Any]:
-    """Evaluator of many structures in one forward pass."""
-    return load(checkpoint, device, dtype, variant).evaluate
+def load_batch(
+    checkpoint: str | None, device: str, dtype: str, variant: str
+) -> Callable[..., Any] | None:
+    """Evaluator of many structures in one forward pass.
+
+    None for networks whose bond layers have a bias, such as 0.2.0: the package leaves these layers
+    out of a structure without angles, but not in a batch where another one has some.
+    """
+    evaluator = load(checkpoint, device, dtype, variant)
+    return None if evaluator.model.model_args.get("mlp_out_bias") else evaluator.evaluate
 
 
 def load_package_calculator(
