@@ -41,10 +41,12 @@ def test_golden_energies_are_those_of_the_package_itself():
 
 def test_other_checkpoint_than_the_card_says(uipbench, tmp_path):
     source = find_model("chgnet").path.read_text()
-    swapped = source.replace('model_name="0.3.0"', 'model_name="0.2.0"')
+    swapped = source.replace("model_name=variant", 'model_name="0.2.0"')
     assert swapped != source
-    (tmp_path / "swapped.py").write_text(swapped.replace('name = "chgnet"', 'name = "swapped"'))
-    done = uipbench("check", "./swapped.py", "--json")
+    for end in ("]", "."):
+        swapped = swapped.replace(f"variants.chgnet{end}", f"variants.swapped{end}")
+    (tmp_path / "swapped.py").write_text(swapped)
+    done = uipbench("check", "./swapped.py::swapped", "--json")
     assert done.returncode == 1
     found = lines(done)
     assert [n for n, line in found.items() if line["status"] == "fail"] == ["golden-energies"]

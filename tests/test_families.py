@@ -17,6 +17,7 @@ from ase.build import bulk
 
 from uipbench.environments import ensure_environment
 from uipbench.model_registry import find_model
+from uipbench.modelfile import with_package_calculator
 from uipbench.paths import cache_folder
 from uipbench.weights import content_sha256
 from uipbench.worker_process import Evaluation, WorkerProcess
@@ -107,6 +108,29 @@ def test_batch_equals_single(worker: WorkerProcess) -> None:
         assert other.energy == pytest.approx(one.energy, abs=limit)
         assert other.forces == pytest.approx(one.forces, abs=1e-5)
         assert other.stress == pytest.approx(one.stress, abs=1e-6)
+
+
+def test_evaluator_equals_the_calculator_of_the_package(
+    checkpoints: Callable[[str], Path],
+) -> None:
+    """Where the package's calculator computes as in training; without rounding of the sum."""
+    model = find_model(FAMILIES["matgl"])
+    made = structures()
+    answers = []
+    for version in (model, with_package_calculator(model)):
+        with WorkerProcess(
+            version,
+            ensure_environment(version),
+            checkpoint=checkpoints("matgl"),
+            device="cpu",
+            dtype="default",
+        ) as started:
+            started.start(600)
+            answers.append([evaluate(started, [atoms])[0] for atoms in made])
+    for atoms, found, expected in zip(made, *answers, strict=True):
+        assert found.energy == pytest.approx(expected.energy, abs=1e-6 * len(atoms))
+        assert found.forces == pytest.approx(expected.forces, abs=1e-5)
+        assert found.stress == pytest.approx(expected.stress, abs=1e-6)
 
 
 def test_forces_and_stress_are_derivatives_in_ev_and_angstrom(worker: WorkerProcess) -> None:

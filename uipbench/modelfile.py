@@ -7,8 +7,9 @@ another environment.
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -69,6 +70,8 @@ class ModelFile:
             ``rotation`` (learnt, not built in), what holds only approximately by design.
         own: Whether it is a user's own file rather than a registry entry.
         has_batch: Whether it offers ``load_batch``.
+        has_package_calculator: Whether it offers ``load_package_calculator``.
+        package_calculator: Whether that is used, instead of ``load`` and ``load_batch``.
         code_sha256: Digest of the code without comments, layout and docstrings.
         variant: Of a file with several variants the checkpoint's name, which its ``load`` is
             given as the last argument; else empty.
@@ -86,6 +89,8 @@ class ModelFile:
     approximate: tuple[str, ...] = ()
     own: bool = False
     has_batch: bool = False
+    has_package_calculator: bool = False
+    package_calculator: bool = False
     code_sha256: str = ""
     variant: str = ""
     asked_as: str = ""
@@ -130,11 +135,35 @@ def read_model_file(path: Path, *, own: bool, name: str = "") -> ModelFile:
         approximate=_approximate(table),
         own=own,
         has_batch="load_batch" in functions,
+        has_package_calculator="load_package_calculator" in functions,
         # Variables and variant reach the model's code, so they count as part of it.
         code_sha256=code_digest(
             source, repr(sorted(environment.items())), *([repr([variant])] if variant else [])
         ),
         variant=variant,
+    )
+
+
+def with_package_calculator(model: ModelFile) -> ModelFile:
+    """The model computed with its package's own calculator: code of its own, so other results.
+
+    Raises:
+        RegistryError: Its file has no evaluator of its own.
+    """
+    if not model.has_package_calculator:
+        msg = (
+            f"model '{model.card.name}' has no 'load_package_calculator': its file loads one "
+            "calculator only; leave out --package-calculator"
+        )
+        raise RegistryError(msg)
+    digest = hashlib.sha256(f"{model.code_sha256} package calculator".encode()).hexdigest()
+    title = f"{model.card.title}, the package's calculator"
+    return replace(
+        model,
+        card=model.card.model_copy(update={"title": title}),
+        code_sha256=digest,
+        has_batch=False,
+        package_calculator=True,
     )
 
 
@@ -245,7 +274,7 @@ def _functions(path: Path, source: str, arguments: tuple[str, ...]) -> dict[str,
         msg = f"{path}:{line}: not Python: {reason}; mend that line"
         raise RegistryError(msg) from error
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    for name in {"load", "load_batch"} & set(functions):
+    for name in _LOADERS & set(functions):
         given = len(functions[name].args.posonlyargs) + len(functions[name].args.args)
         if given != len(arguments) and functions[name].args.vararg is None:
             msg = (
@@ -260,3 +289,4 @@ def _functions(path: Path, source: str, arguments: tuple[str, ...]) -> dict[str,
 
 
 _ARGUMENTS: Final = ("checkpoint", "device", "dtype")
+_LOADERS: Final = frozenset({"load", "load_batch", "load_package_calculator"})

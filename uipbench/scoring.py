@@ -10,6 +10,7 @@ from uipbench.checking import check_before_scoring
 from uipbench.environments import ensure_environment
 from uipbench.errors import RegistryError
 from uipbench.model_registry import find_model, list_models, registered_models
+from uipbench.modelfile import with_package_calculator
 from uipbench.outcome import PROTOCOLS, Outcome
 from uipbench.own_data import open_own_data
 from uipbench.plan import Selection, Tier
@@ -71,11 +72,12 @@ def own_tasks(data: Path, names: Sequence[str], out: Path) -> tuple[OwnDataRecor
     return record, [task for task in own.tasks if not names or task.name in names]
 
 
-def open_session(
+def open_session(  # noqa: PLR0913 - all but two are named
     model: str,
     options: RunOptions,
     *,
     name: str | None = None,
+    package_calculator: bool = False,
     offline: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Session:
@@ -85,6 +87,7 @@ def open_session(
         model: Registry name, or path of a model file.
         options: How it is run.
         name: What to call it in results; a user's own weights have a name of their own anyway.
+        package_calculator: Use the package's own calculator; see :func:`open_model`.
         offline: Install and download nothing.
         report: Called with one line of progress now and then.
 
@@ -92,16 +95,22 @@ def open_session(
         UipbenchError: Unknown model, or an environment that cannot be made.
     """
     file, environment = open_model(
-        model, checkpoint=options.checkpoint, name=name, offline=offline, report=report
+        model,
+        checkpoint=options.checkpoint,
+        name=name,
+        package_calculator=package_calculator,
+        offline=offline,
+        report=report,
     )
     return Session(file, environment, options)
 
 
-def open_model(
+def open_model(  # noqa: PLR0913 - all but one are named
     model: str,
     *,
     checkpoint: Path | None = None,
     name: str | None = None,
+    package_calculator: bool = False,
     offline: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[ModelFile, Environment]:
@@ -111,6 +120,8 @@ def open_model(
         model: Registry name, or path of a model file.
         checkpoint: A user's own weights, or None.
         name: What to call it in results.
+        package_calculator: Use the package's own calculator instead of uipbench's evaluator; the
+            results are of the user's own ``model@package-calculator``.
         offline: Install and download nothing.
         report: Called with one line of progress now and then.
 
@@ -123,6 +134,9 @@ def open_model(
         file = own_weights(file, checkpoint, name)
     elif name is not None:
         file = renamed(file, name)
+    if package_calculator:
+        chosen = name or f"{file.card.name}@package-calculator"
+        file = renamed(with_package_calculator(file), chosen)
     _check_own_name(file)
     if offline:
         check_offline(file, checkpoint)
@@ -175,6 +189,7 @@ def score(  # noqa: PLR0913 - the options of the command line
     dtype: str = "default",
     checkpoint: Path | None = None,
     name: str | None = None,
+    package_calculator: bool = False,
     offline: bool = False,
     force: bool = False,
     data: Path | None = None,
@@ -192,6 +207,7 @@ def score(  # noqa: PLR0913 - the options of the command line
         dtype: Precision of the model.
         checkpoint: Own weights, a file or folder.
         name: What to call the model in results.
+        package_calculator: Use the package's own calculator instead of uipbench's evaluator.
         offline: Never install or download anything.
         force: Score a model although it fails an essential check; its results are marked.
         data: Folder of own data that is scored instead of the public cases.
@@ -204,7 +220,9 @@ def score(  # noqa: PLR0913 - the options of the command line
     """
     own, chosen = own_tasks(data, tasks, out) if data else (None, select_tasks(tasks))
     options = RunOptions(out=out, checkpoint=checkpoint, device=device, dtype=dtype, own_data=own)
-    session = open_session(model, options, name=name, offline=offline)
+    session = open_session(
+        model, options, name=name, package_calculator=package_calculator, offline=offline
+    )
     selection = Selection(tasks=chosen, tier=tier, cases=cases, protocols=protocols)
     with session.lock():
         missing = session.missing(session.jobs(selection))

@@ -105,6 +105,7 @@ class WorkerProcess:
             "model_file": str(model.path.resolve()),
             "checkpoint": None if checkpoint is None else str(checkpoint.resolve()),
             "variant": model.variant,
+            "package_calculator": model.package_calculator,
             "device": device,
             "dtype": dtype,
             "threads": threads,

@@ -37,6 +37,7 @@ _STYLES = {"fail": "bold red", "warning": "yellow", "unknown": "dim"}
     show_default=True,
     help="Precision of the model.",
 )
+@shared.package_calculator
 @shared.offline
 @click.option("--golden", is_flag=True, help="Print energies for a card instead of checking.")
 @click.option("--json", "as_json", is_flag=True, help="Reports as JSON on standard output.")
@@ -46,6 +47,7 @@ def check(
     golden: bool,
     as_json: bool,
     offline: bool,
+    package_calculator: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Check in seconds whether MODEL answers rightly, before anything is scored.
@@ -65,7 +67,9 @@ def check(
     reports: dict[str, Any] = {}
     failed = False
     for model in models:
-        checked = _open(model, console, options, offline=offline)
+        checked = _open(
+            model, console, options, package_calculator=package_calculator, offline=offline
+        )
         if golden:
             _print_golden(checked)
             continue
@@ -79,14 +83,25 @@ def check(
     sys.exit(EXIT_FAILED if failed else 0)
 
 
-def _open(model: str, console: Console, options: dict[str, Any], *, offline: bool) -> Checked:
+def _open(
+    model: str,
+    console: Console,
+    options: dict[str, Any],
+    *,
+    package_calculator: bool,
+    offline: bool,
+) -> Checked:
     from uipbench.checking import Checked
     from uipbench.console import reporting
     from uipbench.scoring import open_model
 
     with reporting(console) as report:
         found, environment = open_model(
-            model, checkpoint=options["checkpoint"], offline=offline, report=report
+            model,
+            checkpoint=options["checkpoint"],
+            package_calculator=package_calculator,
+            offline=offline,
+            report=report,
         )
     return Checked(model=found, environment=environment, **options)
 

@@ -20,4 +20,9 @@ limit = click.option(
 workers = click.option(
     "--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core."
 )
+package_calculator = click.option(
+    "--package-calculator",
+    is_flag=True,
+    help="Compute with the package's own calculator, where uipbench has a faster evaluator.",
+)
 offline = click.option("--offline", is_flag=True, help="Never install or download anything.")

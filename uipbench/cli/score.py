@@ -65,6 +65,7 @@ EXIT_INTERRUPTED = 130
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Score own cases of this folder; results go to FOLDER/results unless --out is given.",
 )
+@shared.package_calculator
 @shared.offline
 @click.option(
     "--force", is_flag=True, help="Score a model that fails 'uipbench check'; it is marked."
@@ -121,7 +122,12 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
 
     with reporting(console) as report:
         session = open_session(
-            model, run, name=options["name"], offline=options["offline"], report=report
+            model,
+            run,
+            name=options["name"],
+            package_calculator=options["package_calculator"],
+            offline=options["offline"],
+            report=report,
         )
     protocols = (options["protocol"],) if options["protocol"] else PROTOCOLS
     selection = Selection(

@@ -85,7 +85,12 @@
 # url = "https://huggingface.co/materialyze/QET-PES-MatPES-r2SCAN-2025.2/resolve/main/state.pt"
 # file = "~/.cache/matgl/models--materialyze--QET-PES-MatPES-r2SCAN-2025.2/snapshots/*/state.pt"
 # ///
-"""The potentials on MatPES 2025.2, with the matgl that they were released for."""
+"""The potentials on MatPES 2025.2, with the matgl that they were released for.
+
+The package leaves them as for training, where each call builds a second-order graph. The energies of
+the atoms are added in double precision, so that neither the size of a structure nor its place in a
+batch rounds them.
+"""
 
 from __future__ import annotations
 
@@ -102,6 +107,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ase import Atoms
+    from matgl.apps.pes import Potential
 
 
 class Calculator(PESCalculator):  # type: ignore[misc]
@@ -127,6 +133,22 @@ class Calculator(PESCalculator):  # type: ignore[misc]
 @cache
 def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> Calculator:
     """ASE calculator of the potential, stress in eV/Å^3.
+
+    Raises:
+        ValueError: Not in single precision, the one of the checkpoints.
+    """
+    calculator = load_package_calculator(checkpoint, device, dtype, variant)
+    potential: Potential = calculator.potential.requires_grad_(False).eval()
+    potential.model.final_layer.register_forward_hook(lambda _module, _given, out: out.double())
+    if potential.element_refs is not None:
+        potential.element_refs.double()
+    return calculator
+
+
+def load_package_calculator(
+    checkpoint: str | None, device: str, dtype: str, variant: str
+) -> Calculator:
+    """The calculator with the potential as the package loads it.
 
     Raises:
         ValueError: Not in single precision, the one of the checkpoints.

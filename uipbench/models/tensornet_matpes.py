@@ -83,31 +83,94 @@
 
 matgl 2.2.1 and later load them without an error and predict LiF 1.9 eV/atom too high. The files
 are those of the repository, where the package keeps them; the hub may have later ones.
+
+Energies, forces and stress are the package's, by one first-order backward pass: its own builds a
+second-order graph. The energies of the atoms are added in double precision, so that neither the
+size of a structure nor its place in a batch rounds them.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
-from ase.units import GPa
+from ase.calculators.calculator import Calculator, all_changes
 from matgl import load_model
 from matgl.config import PRETRAINED_MODELS_BASE_URL
-from matgl.ext.ase import PESCalculator
+from matgl.ext.ase import Atoms2Graph, PESCalculator
 from matgl.utils.io import RemoteFile
 from torch_geometric.data import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ase import Atoms
+    from matgl.apps.pes import Potential
 
 FILES = ("model.pt", "state.pt", "model.json")
 
 
-class Calculator(PESCalculator):  # type: ignore[misc]
+class Evaluator(Calculator):  # type: ignore[misc]
+    """Energy by one forward pass, forces and stress by one first-order backward pass.
+
+    Args:
+        potential: The package's potential, which is changed.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
+    dtype = "float32"
+
+    def __init__(self, potential: Potential) -> None:
+        super().__init__()
+        self.potential = _for_inference(potential)
+        self.convert = Atoms2Graph(potential.model.element_types, potential.model.cutoff)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy", "forces"),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """ASE's hook."""
+        super().calculate(atoms, list(properties), list(system_changes))
+        (self.results,) = self.evaluate([self.atoms], properties)
+
+    def evaluate(
+        self, structures: Sequence[Atoms], properties: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Energy (eV), forces (eV/Å) and, where asked for, stress (eV/Å^3) of each structure.
+
+        Raises:
+            ValueError: A structure is periodic in one or two directions only.
+        """
+        for atoms in structures:
+            _check_periodicity(atoms)
+        graphs, lattices, states = zip(*map(self.convert.get_graph, structures), strict=True)
+        batch = Batch.from_data_list(list(graphs))
+        lattice = torch.cat([cell.reshape(1, 3, 3) for cell in lattices]).requires_grad_()
+        positions = batch.frac_coords.requires_grad_()
+        energies = self.potential(batch, lattice, torch.as_tensor(states[0]))[0].reshape(-1)
+        leaves = [positions, lattice] if "stress" in properties else [positions]
+        gradients = torch.autograd.grad(energies.sum(), leaves)
+        by_position = np.split(gradients[0].cpu().double().numpy(), batch.ptr[1:-1].cpu().numpy())
+        cells = lattice.detach().cpu().double().numpy()
+        # Rows r = f L, so dE/dr = dE/df L^-T; a strain L → L (1 + ε) gives dE/dε = L^T dE/dL.
+        results: list[dict[str, Any]] = [
+            {"energy": energy, "forces": -np.linalg.solve(cell, gradient.T).T}
+            for energy, cell, gradient in zip(energies.tolist(), cells, by_position, strict=True)
+        ]
+        if "stress" in properties:
+            by_lattice = gradients[1].cpu().double().numpy()
+            for result, cell, gradient in zip(results, cells, by_lattice, strict=True):
+                stress = cell.T @ gradient / abs(np.linalg.det(cell))
+                result["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        return results
+
+
+class PackageCalculator(PESCalculator):  # type: ignore[misc]
     """The package's calculator takes a partly periodic structure for a molecule."""
 
     dtype = "float32"
@@ -128,45 +191,46 @@ class Calculator(PESCalculator):  # type: ignore[misc]
 
 
 @cache
-def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> Calculator:
-    """ASE calculator of the potential, stress in eV/Å^3.
+def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> Evaluator:
+    """ASE calculator of the potential.
 
     Raises:
         ValueError: Not in single precision, the one of the checkpoints.
     """
-    if dtype not in {"default", "float32"}:
-        msg = f"TensorNet's checkpoints are in float32, not in {dtype}"
-        raise ValueError(msg)
-    potential = load_model(checkpoint or _folder(variant)).to(device)
-    return Calculator(potential, stress_unit="eV/A3", use_voigt=True)
+    return Evaluator(_potential(checkpoint, device, dtype, variant))
 
 
 def load_batch(checkpoint: str | None, device: str, dtype: str, variant: str) -> Callable[..., Any]:
     """Evaluator of many structures in one forward pass."""
-    calculator = load(checkpoint, device, dtype, variant)
+    return load(checkpoint, device, dtype, variant).evaluate
 
-    def evaluate(structures: list[Atoms], _: tuple[str, ...]) -> list[dict[str, Any]]:
-        for atoms in structures:
-            _check_periodicity(atoms)
-        graphs, lattices, states = zip(
-            *(calculator._atoms2graph.get_graph(atoms) for atoms in structures),  # noqa: SLF001
-            strict=True,
-        )
-        batch = Batch.from_data_list(list(graphs))
-        lattice = torch.stack([torch.as_tensor(lat).reshape(3, 3) for lat in lattices])
-        out = calculator.potential(batch, lattice, torch.as_tensor(states[0]))
-        energies, forces, stresses = (part.detach().cpu().numpy() for part in out[:3])
-        starts = batch.ptr.cpu().numpy()
-        return [
-            {
-                "energy": energies[i],
-                "forces": forces[starts[i] : starts[i + 1]],
-                "stress": stresses[3 * i : 3 * i + 3] * GPa,
-            }
-            for i in range(len(structures))
-        ]
 
-    return evaluate
+def load_package_calculator(
+    checkpoint: str | None, device: str, dtype: str, variant: str
+) -> PackageCalculator:
+    """The package's own calculator, stress in eV/Å^3.
+
+    Raises:
+        ValueError: Not in single precision, the one of the checkpoints.
+    """
+    potential = _potential(checkpoint, device, dtype, variant)
+    return PackageCalculator(potential, stress_unit="eV/A3", use_voigt=True)
+
+
+def _potential(checkpoint: str | None, device: str, dtype: str, variant: str) -> Potential:
+    if dtype not in {"default", "float32"}:
+        msg = f"TensorNet's checkpoints are in float32, not in {dtype}"
+        raise ValueError(msg)
+    return load_model(checkpoint or _folder(variant)).to(device)
+
+
+def _for_inference(potential: Potential) -> Potential:
+    """No gradients of its own or of parameters; the energies of atoms are added in float64."""
+    potential.calc_forces = potential.calc_stresses = False
+    potential.model.final_layer.register_forward_hook(lambda _module, _given, out: out.double())
+    if potential.element_refs is not None:
+        potential.element_refs.double()
+    return potential.requires_grad_(False).eval()
 
 
 def _folder(name: str) -> Path:

@@ -75,8 +75,9 @@ class Model:
         module = _import_file(Path(request["model_file"]))
         variant = [request["variant"]] if request.get("variant") else []
         options = (request["checkpoint"], device, request["dtype"], *variant)
-        self.calculator = module.load(*options)
-        load_batch = getattr(module, "load_batch", None)
+        package = request.get("package_calculator", False)
+        self.calculator = (module.load_package_calculator if package else module.load)(*options)
+        load_batch = None if package else getattr(module, "load_batch", None)
         self._batch = load_batch(*options) if load_batch else None
         _limit_torch_threads(request["threads"])
         self.device = str(getattr(self.calculator, "device", device))
