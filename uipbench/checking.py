@@ -18,7 +18,7 @@ from uipbench.errors import CaseError, ConformanceError, EnvironmentSetupError, 
 from uipbench.paths import cache_folder
 from uipbench.registry import load_tasks
 from uipbench.results import CheckRecord
-from uipbench.weights import stated_sha256, weights_sha256
+from uipbench.weights import stated_sha256, warn_of_pickle, weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def check_model(checked: Checked) -> CheckRecord:
         own_weights=checked.checkpoint is not None and weights.status != "pass",
         case_elements=case_elements(),
     )
+    warn_of_pickle(checked.model, digest)
     with checked.worker() as worker:
         _start(checked, worker)
         record, lost = run_suite(Probe(worker, limit=checked.limit), claims, weights)

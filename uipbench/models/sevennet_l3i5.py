@@ -3,6 +3,7 @@
 # dependencies = ["sevenn==0.13.0", "torch~=2.13.0", "ase>=3.26,<4"]
 #
 # [tool.uipbench]
+# unpickles = true
 # name = "sevennet-l3i5"
 # title = "SevenNet-l3i5"
 # family = "SevenNet"
