@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 MOST_FILES: Final = 2000
 MOST_IN_ALL: Final = 256 * 2**20
-_NAME: Final = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}")
+_NAME: Final = re.compile(
+    r"(?:[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}"
+)
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 

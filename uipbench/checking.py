@@ -44,6 +44,7 @@ class Checked:
         device: Device of the model.
         dtype: Precision of the model.
         limit: Seconds one structure may take.
+        memory: Bytes that evaluations may use, or None for no limit.
     """
 
     model: ModelFile
@@ -52,6 +53,7 @@ class Checked:
     device: str = "cpu"
     dtype: str = "default"
     limit: float = STRUCTURE_LIMIT
+    memory: int | None = None
 
     def worker(self) -> WorkerProcess:
         """A worker that is not started."""
@@ -61,6 +63,7 @@ class Checked:
             checkpoint=self.checkpoint,
             device=self.device,
             dtype=self.dtype,
+            memory=self.memory,
         )
 
 
@@ -121,6 +124,7 @@ def check_before_scoring(
         device=options.device,
         dtype=options.dtype,
         limit=min(options.limit, STRUCTURE_LIMIT),
+        memory=options.memory_bytes,
     )
     record = stored_check(checked, session.record.weights_sha256)
     if record is None:

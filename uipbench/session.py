@@ -14,13 +14,19 @@ from uipbench.environments import Environment, package_versions
 from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
 from uipbench.journal import Journal
 from uipbench.machine import physical_memory, provenance
-from uipbench.plan import Job, Selection, content_key, make_jobs, physics_version
+from uipbench.plan import (
+    Job,
+    Selection,
+    content_key,
+    make_jobs,
+    physics_version,
+    worth_another_try,
+)
 from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
     CaseRecord,
     CheckRecord,
-    FailedRecord,
     ModelRecord,
     OwnDataRecord,
     ResultFile,
@@ -43,9 +49,6 @@ if TYPE_CHECKING:
     from uipbench.modelfile import ModelFile
     from uipbench.task import Task
 
-TRIED_AGAIN = frozenset({"worker_crashed", "timed_out", "worker_protocol", "out_of_memory"})
-"""Kinds of failure that the next run tries again."""
-
 GPU_BATCH = 32
 """Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
 
@@ -60,7 +63,7 @@ class RunOptions:
         device: ``cpu``, ``cuda``, ….
         dtype: ``float32``, ``float64`` or ``default``.
         limit: Seconds of evaluation a case may use.
-        memory: GB that evaluations in a worker may use; 0 means what the machine has, on a GPU no limit.
+        memory: GB that evaluations may use; 0: what the machine has, on a GPU no limit.
         workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
         own_data: The user's own set that the cases are of, or None for the public ones.
     """
@@ -191,7 +194,7 @@ class Session:
         """
         tasks = {job.task.name: job.task for job in jobs}
         records = [r for task in tasks.values() for r in self.fresh_records(task)]
-        done = {r.key for r in records if not _worth_another_try(r)}
+        done = {r.key for r in records if not worth_another_try(r)}
         missing = [job for job in jobs if job.key not in done]
         return sorted(missing, key=lambda j: (j.protocol, -j.cost))
 
@@ -298,8 +301,3 @@ class Session:
             check=self.check,
             own_data=self.options.own_data,
         )
-
-
-def _worth_another_try(record: CaseRecord) -> bool:
-    outcome = record.outcome
-    return isinstance(outcome, FailedRecord) and outcome.kind in TRIED_AGAIN

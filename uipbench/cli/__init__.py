@@ -16,6 +16,7 @@ from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
 from uipbench.cli.regress import regress
 from uipbench.cli.score import score
+from uipbench.cli.sets import pull, sets
 from uipbench.cli.site import site
 from uipbench.cli.submit import submit, verify
 from uipbench.errors import UipbenchError
@@ -36,6 +37,8 @@ def cli() -> None:
 
 for command in (score, check, list_, show, env, site, reference, regress, data, submit, verify):
     cli.add_command(command)
+for command in (sets, pull):
+    data.add_command(command)
 
 
 def _show_warning(others: Any, message: Warning | str, category: type, *rest: Any) -> None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Making a bundle: stored results, the raw predictions behind them, and what they were made with."""
+"""Making a bundle: stored results, the raw predictions behind them, and what made them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def trusted_model(results: Mapping[str, ResultFile]) -> str | None:
     return name if known else None
 
 
-def spot_check(
+def spot_check(  # noqa: PLR0913 - all but two are named
     results: Mapping[str, ResultFile],
     n: int,
     *,
@@ -86,9 +86,7 @@ def spot_check(
         return _differences(results, fresh)
 
 
-def _differences(
-    stored: Mapping[str, ResultFile], fresh: Mapping[str, ResultFile]
-) -> list[str]:
+def _differences(stored: Mapping[str, ResultFile], fresh: Mapping[str, ResultFile]) -> list[str]:
     tasks, found = load_tasks(), []
     for name, result in fresh.items():
         before = {(r.case_id, r.protocol): r for r in stored[name].records}

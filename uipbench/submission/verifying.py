@@ -20,6 +20,7 @@ from uipbench.case import ReferenceStructure
 from uipbench.conformance.version import suite_version
 from uipbench.errors import CaseError, RegistryError
 from uipbench.metrics import force_sums
+from uipbench.model_header import card_table, read_header, read_source, variant_tables
 from uipbench.model_registry import find_model, list_models
 from uipbench.modelfile import read_model_file
 from uipbench.outcome import PROTOCOLS
@@ -180,7 +181,7 @@ def _foreign(bundle: Bundle) -> Iterator[str]:
         path = Path(folder) / "model.py"
         path.write_bytes(bundle.model_source)
         try:
-            code = _codes(path, record.card.name, record.card.checkpoint)
+            code = _codes(path)
         except RegistryError as error:
             yield f"model.py: {str(error).replace(f'{path}: ', '')}"
             return
@@ -188,10 +189,8 @@ def _foreign(bundle: Bundle) -> Iterator[str]:
         yield "model.py is not the code that the results were made with"
 
 
-def _codes(path: Path, name: str, checkpoint: str) -> set[str]:
+def _codes(path: Path) -> set[str]:
     """Digest of the code as the model, or as the variants of its family."""
-    from uipbench.model_header import card_table, read_header, read_source, variant_tables
-
     table = card_table(path, read_header(path, read_source(path)))
     names = list(variant_tables(path, table)) if "variants" in table else [""]
     return {read_model_file(path, own=True, name=variant).code_sha256 for variant in names}
