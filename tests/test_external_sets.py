@@ -9,7 +9,7 @@ import json
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +22,9 @@ from uipbench.external import fetch, pull, read_sets
 from uipbench.external.registry import find_set
 from uipbench.own_data import open_own_data
 from uipbench.own_data.structures import extxyz
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENTRY = """
 [[set]]

@@ -87,9 +87,9 @@ class LazyStructures(Mapping[str, ReferenceStructure]):
         try:
             frames: list[Atoms] = list(read_extxyz(stream, index=slice(None)))
             structures = {str(a.info["role"]): _structure(a) for a in frames}
-        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+        except Exception as error:
             msg = f"{self._path}: not a reference structure file ({error!r})"
-            raise ReferenceDataError(msg) from error
+            raise ReferenceDataError(" ".join(msg.split())) from error
         if tuple(structures) != self._roles:
             msg = f"{self._path}: roles {list(structures)}, but the JSON says {list(self._roles)}"
             raise ReferenceDataError(msg)

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from uipbench.case import Case
     from uipbench.modelfile import ModelFile
     from uipbench.task import Task
 
@@ -176,16 +175,15 @@ class Session:
 
     def fresh_records(self, task: Task) -> list[CaseRecord]:
         """Records whose content key is that of the present model, packages, task and case."""
-        version_ = physics_version(task, self.record)
+        version = physics_version(task, self.record)
+        settings = self.options.settings
         cases = {case.id: case for case in task.cases()}
         return [
             r
             for r in self.records(task)
-            if r.case_id in cases and r.key == self._key(version_, cases[r.case_id], r.protocol)
+            if r.case_id in cases
+            and r.key == content_key(self.record, settings, version, cases[r.case_id], r.protocol)
         ]
-
-    def _key(self, version_: str, case: Case, protocol: str) -> str:
-        return content_key(self.record, self.options.settings, version_, case, protocol)
 
     def missing(self, jobs: Sequence[Job]) -> list[Job]:
         """Jobs without a fresh record: the fixed protocol first, then the dearest first.
