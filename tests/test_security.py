@@ -132,7 +132,7 @@ def test_command_warns_once_in_one_line_and_torch_is_told(uipbench, tmp_path, un
 
 def test_other_values_of_unpickles_are_refused(tmp_path):
     path = write_model(tmp_path / "m.py", LOADER, extra="# unpickles = [1]\n")
-    with pytest.raises(RegistryError, match="'unpickles' is .*expected true or false"):
+    with pytest.raises(RegistryError, match=r"'unpickles' is .*expected true or false"):
         read_model_file(path, own=True)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from uipbench.bounded import read_bounded
 from uipbench.casefiles import write_atomically
 from uipbench.conformance.report import Finding
 from uipbench.conformance.version import suite_version
@@ -97,7 +98,7 @@ def check_model(checked: Checked) -> CheckRecord:
 def stored_check(checked: Checked, weights: str | None) -> CheckRecord | None:
     """The stored report of the same weights, code, packages, settings, card and checks."""
     try:
-        return CheckRecord.model_validate_json(_path(checked, weights).read_bytes())
+        return CheckRecord.model_validate_json(read_bounded(_path(checked, weights)))
     except (OSError, ValidationError):
         return None
 
