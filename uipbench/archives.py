@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Final
@@ -90,7 +91,7 @@ def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         msg = f"not a whole zip file: {' '.join(str(error).split())[:200]}"
         raise ArchiveError(msg) from error
-    except (ValueError, OverflowError, MemoryError, OSError) as error:
+    except (ValueError, LookupError, OverflowError, MemoryError, OSError, struct.error) as error:
         if isinstance(error, ArchiveError):
             raise
         msg = f"not a zip file: {' '.join(str(error).split())[:200]}"

@@ -48,7 +48,11 @@ def read_structures(path: Path) -> dict[str, ReferenceStructure]:
         if problem:
             msg = f"{path}: frame {number}{f' (role {role})' if role else ''}: {problem}"
             raise ReferenceDataError(msg)
-        found[role] = _structure(frame)
+        try:
+            found[role] = _structure(frame)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            msg = f"{path}: frame {number} (role {role}): energy, forces or magmoms: {error}"
+            raise ReferenceDataError(" ".join(msg.split())) from error
     if not found:
         msg = f"{path}: has no frames"
         raise ReferenceDataError(msg)
