@@ -81,6 +81,7 @@ def without_times(path: Path) -> bytes:
     """The file without what cannot be the same twice."""
     result = json.loads(path.read_bytes())
     result["provenance"]["started"] = ""
+    assert result.pop("sha256")
     for record in result["records"]:
         record["outcome"]["seconds"] = 0
     return json.dumps(result).encode()

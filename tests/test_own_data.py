@@ -112,6 +112,14 @@ def test_model_that_made_the_energies_has_no_error(folder):
     assert fixed["softening_slope"] == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("read", [read_structures, read_file])
+def test_property_of_a_billion_columns_is_refused_at_once(tmp_path, read):
+    text = extxyz(copper()).replace("tags:I:1", "tags:I:06057364258")
+    (tmp_path / "a.extxyz").write_text(text)
+    with pytest.raises(ReferenceDataError, match="a property with too many columns"):
+        read(tmp_path / "a.extxyz")
+
+
 def test_without_forces_there_are_no_force_errors(tmp_path):
     (tmp_path / "cases.toml").write_text(HEAD + ROW + "value = 1.3\n")
     structures = {

@@ -59,6 +59,7 @@ def score(out, *, energy="1", forces="1", protocols=("fixed",), cases=("al_*", "
 
 def edit(path, change):
     result = json.loads(path.read_text())
+    result.pop("sha256", None)
     change(result)
     path.write_text(json.dumps(result))
 

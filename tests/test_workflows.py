@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +17,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def test_there_are_workflows():
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "nightly.yml"]
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "nightly.yml", "submission.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -52,7 +55,7 @@ def test_regression_is_of_the_models_with_stored_results():
     assert set(found.group(1).split()) <= stored
 
 
-@pytest.mark.parametrize("name", ["run", "nightly"])
+@pytest.mark.parametrize("name", ["run", "nightly", "submission"])
 def test_scripts_are_shell(name):
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / name)], check=True)
 
@@ -63,3 +66,73 @@ def test_unknown_nightly_job_is_said():
     )
     assert done.returncode == 2
     assert "usage: .ci/nightly" in done.stderr
+
+
+def test_submission_workflow_runs_nothing_of_the_pull_request():
+    text = (ROOT / ".github/workflows/submission.yml").read_text()
+    assert "permissions:\n  contents: read\n" in text
+    assert "secrets." not in text
+    assert text.count("persist-credentials: false") == text.count("actions/checkout@")
+    runs = re.findall(r"run: (.*)", text)
+    assert runs == ["pip install .", '.ci/submission submission "$BASE"']
+    # Installed before the pull request is there, and from the checkout beside it.
+    assert text.index("pip install .") < text.index("path: submission")
+
+
+@pytest.fixture
+def pull_request(tmp_path):
+    """A repository with stored results; what is committed next is the pull request."""
+
+    def git(*arguments):
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+        subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True
+        )
+
+    def judge(change):
+        git("init", "--initial-branch", "main")
+        shutil.copytree(ROOT / "leaderboard/results/chgnet", tmp_path / RESULTS / "chgnet")
+        (tmp_path / "setup.py").write_text("raise SystemExit('run')")
+        git("add", "-A")
+        git("commit", "-m", "base")
+        git("tag", "base")
+        change(tmp_path / RESULTS)
+        git("add", "-A")
+        git("commit", "-m", "pull request")
+        programs = Path(sys.executable).parent
+        return subprocess.run(
+            [str(ROOT / ".ci" / "submission"), str(tmp_path), "base"],
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return judge
+
+
+RESULTS = "leaderboard/results"
+
+
+def edited(folder):
+    path = folder / "chgnet" / "surface_energy.json"
+    content = json.loads(path.read_text())
+    content.pop("sha256", None)
+    content["records"][0]["key"] = "0" * 32
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (edited, 1, "its key is not that of this model"),
+        (lambda f: (f / "run.py").write_text("x"), 1, "only leaderboard/results/MODEL/TASK.json"),
+        (lambda f: (f / "x").symlink_to("/etc"), 1, "results/x: only"),
+        (lambda f: (f.parent.parent / "README").write_text("x"), 0, ""),
+    ],
+    ids=["edited record", "program", "link", "elsewhere"],
+)
+def test_pull_requests_are_judged(pull_request, change, code, message):
+    done = pull_request(change)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert message in done.stderr

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from uipbench.bounded import read_bounded
 from uipbench.errors import ReferenceDataError
 
 if TYPE_CHECKING:
@@ -126,10 +127,10 @@ def read_lock(folder: Path) -> dict[str, str]:
     """
     path = folder / LOCK_NAME
     try:
-        lock = json.loads(path.read_text())
+        lock = json.loads(read_bounded(path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"{path}: not a readable JSON file ({error}); restore it from the release"
         raise ReferenceDataError(msg) from error
     if not isinstance(lock, dict) or not all(isinstance(v, str) for v in lock.values()):
@@ -163,7 +164,7 @@ def read_verified(folder: Path, name: str, lock: dict[str, str]) -> bytes:
         msg = f"{path}: not in {LOCK_NAME}; write reference files with 'uipbench reference compute'"
         raise ReferenceDataError(msg)
     try:
-        content = path.read_bytes()
+        content = read_bounded(path)
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); reinstall uipbench or restore the file"
         raise ReferenceDataError(msg) from error
@@ -194,8 +195,13 @@ def parse_case_file(content: bytes, path: Path) -> CaseFile:
 
 def write_atomically(path: Path, content: str) -> None:
     """Write a text file so that it appears whole or not at all."""
+    write_atomically_bytes(path, content.encode())
+
+
+def write_atomically_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w") as file:
+    with partial.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from uipbench.bounded import read_bounded
 from uipbench.casefiles import write_atomically
 from uipbench.conformance.report import Finding
 from uipbench.conformance.version import suite_version
@@ -18,7 +19,7 @@ from uipbench.errors import CaseError, ConformanceError, EnvironmentSetupError, 
 from uipbench.paths import cache_folder
 from uipbench.registry import load_tasks
 from uipbench.results import CheckRecord
-from uipbench.weights import stated_sha256, weights_sha256
+from uipbench.weights import stated_sha256, warn_of_pickle, weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Checked:
         device: Device of the model.
         dtype: Precision of the model.
         limit: Seconds one structure may take.
+        memory: Bytes that evaluations may use, or None for no limit.
     """
 
     model: ModelFile
@@ -52,6 +54,7 @@ class Checked:
     device: str = "cpu"
     dtype: str = "default"
     limit: float = STRUCTURE_LIMIT
+    memory: int | None = None
 
     def worker(self) -> WorkerProcess:
         """A worker that is not started."""
@@ -61,6 +64,7 @@ class Checked:
             checkpoint=self.checkpoint,
             device=self.device,
             dtype=self.dtype,
+            memory=self.memory,
         )
 
 
@@ -82,6 +86,7 @@ def check_model(checked: Checked) -> CheckRecord:
         own_weights=checked.checkpoint is not None and weights.status != "pass",
         case_elements=case_elements(),
     )
+    warn_of_pickle(checked.model, digest)
     with checked.worker() as worker:
         _start(checked, worker)
         record, lost = run_suite(Probe(worker, limit=checked.limit), claims, weights)
@@ -93,7 +98,7 @@ def check_model(checked: Checked) -> CheckRecord:
 def stored_check(checked: Checked, weights: str | None) -> CheckRecord | None:
     """The stored report of the same weights, code, packages, settings, card and checks."""
     try:
-        return CheckRecord.model_validate_json(_path(checked, weights).read_bytes())
+        return CheckRecord.model_validate_json(read_bounded(_path(checked, weights)))
     except (OSError, ValidationError):
         return None
 
@@ -120,6 +125,7 @@ def check_before_scoring(
         device=options.device,
         dtype=options.dtype,
         limit=min(options.limit, STRUCTURE_LIMIT),
+        memory=options.memory_bytes,
     )
     record = stored_check(checked, session.record.weights_sha256)
     if record is None:

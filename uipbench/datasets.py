@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from uipbench.case import Case, ReferenceStructure
 from uipbench.casefiles import case_digest, parse_case_file, read_lock, read_verified
 from uipbench.errors import ReferenceDataError
+from uipbench.extended_xyz import read_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,15 +81,12 @@ class LazyStructures(Mapping[str, ReferenceStructure]):
 
     @cached_property
     def _parsed(self) -> dict[str, ReferenceStructure]:
-        from ase.io.extxyz import read_extxyz  # slow to import
-
-        stream = io.StringIO(self._content.decode())
         try:
-            frames: list[Atoms] = list(read_extxyz(stream, index=slice(None)))
+            frames = read_frames(self._content.decode())
             structures = {str(a.info["role"]): _structure(a) for a in frames}
-        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+        except Exception as error:
             msg = f"{self._path}: not a reference structure file ({error!r})"
-            raise ReferenceDataError(msg) from error
+            raise ReferenceDataError(" ".join(msg.split())) from error
         if tuple(structures) != self._roles:
             msg = f"{self._path}: roles {list(structures)}, but the JSON says {list(self._roles)}"
             raise ReferenceDataError(msg)

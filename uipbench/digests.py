@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from functools import cache
 
 
@@ -24,6 +25,12 @@ def _canonical(source: str) -> str:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = _without_docstring(node.body)
     return _dump(tree)
+
+
+def content_digest(content: object) -> str:
+    """sha256 of a JSON value, whatever its layout and the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _dump(node: object) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from uipbench.bounded import read_bounded
 from uipbench.casefiles import write_atomically
 from uipbench.environment_build import (
     Installer,
@@ -208,7 +209,7 @@ def _remove_folder(folder: Path) -> None:
 def read_environment(folder: Path) -> EnvironmentInfo:
     """What a folder's marker says; ``complete`` is false where it is missing or unreadable."""
     try:
-        marker = json.loads((folder / MARKER).read_text())
+        marker = json.loads(read_bounded(folder / MARKER))
         return EnvironmentInfo(
             folder.name,
             folder,
@@ -219,7 +220,7 @@ def read_environment(folder: Path) -> EnvironmentInfo:
             tuple(marker["no_deps"]),
             marker["versions"],
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return EnvironmentInfo(folder.name, folder, complete=False)
 
 

@@ -8,6 +8,7 @@
     ├── ReferenceEngineError     the DFT side: missing GPAW, a calculation that did not converge
     ├── EnvironmentSetupError    a model's virtual environment could not be made
     ├── ResultFileError          a result file or journal that cannot be read or written
+    ├── SubmissionError          a bundle of results that cannot be made or believed
     ├── SettingsError            an option with a value that makes no sense
     ├── ConformanceError         a model that fails an essential check
     ├── WorkerError              → Failed
@@ -19,6 +20,7 @@
         ├── UnsupportedElementsError
         ├── NonFiniteError
         ├── ModelRaisedError
+        ├── OutOfMemoryError
         └── CaseTimeoutError
 
 ``WorkerError`` and ``CalculationError`` belong to one case and become a
@@ -52,6 +54,10 @@ class EnvironmentSetupError(UipbenchError):
 
 class ResultFileError(UipbenchError):
     """A result file or journal cannot be read or written."""
+
+
+class SubmissionError(UipbenchError):
+    """A bundle of results cannot be made, or is damaged, foreign or inconsistent."""
 
 
 class SettingsError(UipbenchError):
@@ -120,6 +126,12 @@ class ModelRaisedError(CalculationError):
     """The model's own code raised an exception."""
 
     kind = "model_raised"
+
+
+class OutOfMemoryError(CalculationError):
+    """The model asked for more memory than its worker may use, or than the device has."""
+
+    kind = "out_of_memory"
 
 
 class CaseTimeoutError(CalculationError):

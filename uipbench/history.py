@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from uipbench.bounded import read_bounded
 from uipbench.errors import ResultFileError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def read_history(path: Path) -> list[HistoryEntry]:
         ResultFileError: A line that is not of the schema; names it.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path).decode("utf-8").splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:

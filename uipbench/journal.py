@@ -11,8 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING, BinaryIO
 
-from pydantic import ValidationError
-
+from uipbench.bounded import read_bounded
 from uipbench.errors import ResultFileError
 from uipbench.results import CaseRecord
 
@@ -37,7 +36,7 @@ class Journal:
             msg = f"{self.path}: is not a regular file; move it away"
             raise ResultFileError(msg)
         try:
-            lines = self.path.read_bytes().splitlines()
+            lines = read_bounded(self.path).splitlines()
         except FileNotFoundError:
             return [], 0
         except OSError as error:
@@ -98,5 +97,5 @@ def _parse(line: bytes) -> CaseRecord | None:
         if entry["sha256"] != _digest(text):
             return None
         return CaseRecord.model_validate_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

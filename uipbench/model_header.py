@@ -67,7 +67,7 @@ def read_header(path: Path, source: str) -> dict[str, Any]:
     text = "".join(row[2:] + "\n" for row in blocks[0]["content"].splitlines())
     try:
         header = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of too many digits
         msg = f"{path}: the header that starts in line {line} is not TOML: {error}; mend that line"
         raise RegistryError(msg) from error
     HeaderTable(path, "the header", header).check_keys(_HEADER_KEYS)

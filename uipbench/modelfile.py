@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _EXTRA_KEYS: Final = frozenset(
-    {"no_deps", "environment", "weights", "golden", "approximate", "elements_except"}
+    {"no_deps", "environment", "weights", "golden", "approximate", "elements_except", "unpickles"}
 )
 _APPROXIMATE: Final = frozenset({"forces", "stress", "rotation"})
 _OPTIONAL_KEYS: Final = frozenset({"parameters"})
@@ -68,6 +68,8 @@ class ModelFile:
         golden: Known energies.
         approximate: Of ``forces``, ``stress`` (predicted, not derivatives of the energy) and
             ``rotation`` (learnt, not built in), what holds only approximately by design.
+        unpickles: Whether the package's loader unpickles weights, which can run code. Where it
+            does not, torch is told to refuse it; None for a file that does not say.
         own: Whether it is a user's own file rather than a registry entry.
         has_batch: Whether it offers ``load_batch``.
         has_package_calculator: Whether it offers ``load_package_calculator``.
@@ -87,6 +89,7 @@ class ModelFile:
     weights: WeightsSpec | None = None
     golden: tuple[GoldenEnergy, ...] = ()
     approximate: tuple[str, ...] = ()
+    unpickles: bool | None = None
     own: bool = False
     has_batch: bool = False
     has_package_calculator: bool = False
@@ -102,6 +105,12 @@ class ModelFile:
         if self.asked_as:
             return self.asked_as
         return f"{self.path}{f'::{name}' if self.variant else ''}" if self.own else name
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables of the processes that load the model."""
+        safe = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"} if self.unpickles is False else {}
+        return safe | dict(self.environment)
 
 
 def read_model_file(path: Path, *, own: bool, name: str = "") -> ModelFile:
@@ -133,6 +142,7 @@ def read_model_file(path: Path, *, own: bool, name: str = "") -> ModelFile:
         weights=read_weights(path, table),
         golden=_golden(path, table),
         approximate=_approximate(table),
+        unpickles=_unpickles(table, own=own),
         own=own,
         has_batch="load_batch" in functions,
         has_package_calculator="load_package_calculator" in functions,
@@ -255,6 +265,13 @@ def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
             where.fail("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
         golden.append(GoldenEnergy(structure, float(energy)))
     return tuple(golden)
+
+
+def _unpickles(table: HeaderTable, *, own: bool) -> bool | None:
+    stated = table.values.get("unpickles", None if own else False)
+    if stated is not None and not isinstance(stated, bool):
+        table.fail("unpickles", "true or false")
+    return stated
 
 
 def _approximate(table: HeaderTable) -> tuple[str, ...]:

@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Literal
 from uipbench.errors import RegistryError, SettingsError
 from uipbench.outcome import PROTOCOLS, Protocol
 from uipbench.registry import task_version, unknown
+from uipbench.results import FailedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from uipbench.case import Case
-    from uipbench.results import ModelRecord, RunSettings
+    from uipbench.results import CaseRecord, ModelRecord, RunSettings
     from uipbench.task import Task
 
 Tier = Literal["quick", "full"]
 
 RELAXATION_EVALUATIONS = 30
 """Typical evaluations of a relaxed case relative to a fixed one, for the estimate of time."""
+
+
+TRIED_AGAIN = frozenset({"worker_crashed", "timed_out", "worker_protocol", "out_of_memory"})
+"""Kinds of failure that the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,12 @@ def content_key(
         "protocol": protocol,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def worth_another_try(record: CaseRecord) -> bool:
+    """Whether a failure may be the machine's rather than the model's."""
+    outcome = record.outcome
+    return isinstance(outcome, FailedRecord) and outcome.kind in TRIED_AGAIN
 
 
 def selected_cases(task: Task, patterns: Sequence[str]) -> list[Case]:

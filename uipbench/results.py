@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from uipbench.bounded import read_bounded
 from uipbench.casefiles import write_atomically
+from uipbench.digests import content_digest
 from uipbench.energy_convention import EnergyCorrections  # noqa: TC001 - pydantic reads it
 from uipbench.errors import ResultFileError
 from uipbench.outcome import Failed, Outcome, Predicted
@@ -197,7 +199,8 @@ class CheckRecord(_Strict):
 class ResultFile(_Strict):
     """Everything one model predicted in one task.
 
-    ``check`` is None in files written before there were conformance reports.
+    ``check`` is None in files written before there were conformance reports, and ``sha256``, the
+    digest of everything else, in those from before there were digests.
     """
 
     schema_version: Literal[1]
@@ -209,6 +212,7 @@ class ResultFile(_Strict):
     records: list[CaseRecord]
     check: CheckRecord | None = None
     own_data: OwnDataRecord | None = None
+    sha256: str | None = None
 
 
 def outcome_record(outcome: Outcome) -> PredictedRecord | FailedRecord:
@@ -231,15 +235,38 @@ def read_result(path: Path) -> ResultFile:
         ResultFileError: Unreadable, not JSON, or not of the schema; names the field.
     """
     try:
-        return ResultFile.model_validate_json(path.read_bytes())
+        return parse_result(read_bounded(path), str(path))
     except OSError as error:
         msg = f"{path}: cannot be read: {error.strerror}"
         raise ResultFileError(msg) from error
+
+
+def parse_result(content: bytes, name: str) -> ResultFile:
+    """Validate the bytes of a result file.
+
+    Raises:
+        ResultFileError: Not JSON, not of the schema, or with another digest than it states.
+    """
+    remedy = "move the file away and score again"
+    try:
+        result = ResultFile.model_validate_json(content)
+        stated = json.loads(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        msg = f"{path}: {where}: {first['msg']}; move the file away and score again"
+        msg = f"{name}: {where}: {first['msg']}; {remedy}"
         raise ResultFileError(msg) from error
+    except ValueError as error:
+        msg = f"{name}: {error}; {remedy}"
+        raise ResultFileError(msg) from error
+    if result.sha256 is not None and result.sha256 != _digest(stated):
+        msg = f"{name}: sha256 differs from the stated one: damaged or edited; {remedy}"
+        raise ResultFileError(msg)
+    return result
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return content_digest({key: value for key, value in content.items() if key != "sha256"})
 
 
 def write_result(path: Path, result: ResultFile) -> None:
@@ -250,6 +277,7 @@ def write_result(path: Path, result: ResultFile) -> None:
     """
     records = sorted(result.records, key=lambda r: (r.case_id, r.protocol))
     dump: dict[str, Any] = result.model_copy(update={"records": records}).model_dump(mode="json")
+    dump["sha256"] = _digest(dump)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(dump, indent=1, ensure_ascii=False) + "\n")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -17,16 +13,22 @@ from uipbench.engine import EvaluationEngine
 from uipbench.environments import Environment, package_versions
 from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
 from uipbench.journal import Journal
-from uipbench.plan import Job, Selection, content_key, make_jobs, physics_version
+from uipbench.machine import physical_memory, provenance
+from uipbench.plan import (
+    Job,
+    Selection,
+    content_key,
+    make_jobs,
+    physics_version,
+    worth_another_try,
+)
 from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
     CaseRecord,
     CheckRecord,
-    FailedRecord,
     ModelRecord,
     OwnDataRecord,
-    Provenance,
     ResultFile,
     RunSettings,
     outcome_record,
@@ -35,18 +37,16 @@ from uipbench.results import (
     write_result,
 )
 from uipbench.runner import Observer, Runner
-from uipbench.weights import weights_sha256
+from uipbench.weights import warn_of_pickle, weights_sha256
 from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from uipbench.modelfile import ModelFile
     from uipbench.task import Task
-
-TRIED_AGAIN = frozenset({"worker_crashed", "timed_out", "worker_protocol"})
-"""Kinds of failure that the next run tries again."""
 
 GPU_BATCH = 32
 """Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
@@ -62,6 +62,7 @@ class RunOptions:
         device: ``cpu``, ``cuda``, ….
         dtype: ``float32``, ``float64`` or ``default``.
         limit: Seconds of evaluation a case may use.
+        memory: GB that evaluations may use; 0: what the machine has, on a GPU no limit.
         workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
         own_data: The user's own set that the cases are of, or None for the public ones.
     """
@@ -71,6 +72,7 @@ class RunOptions:
     device: str = "cpu"
     dtype: str = "default"
     limit: float = 1800.0
+    memory: float = 0.0
     workers: int = 0
     own_data: OwnDataRecord | None = None
 
@@ -83,6 +85,13 @@ class RunOptions:
     def n_workers(self) -> int:
         """Worker processes to start."""
         return self.workers or (len(os.sched_getaffinity(0)) if self.on_cpu else 1)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Bytes that evaluations in a worker may use, or None for no limit."""
+        if self.memory:
+            return int(self.memory * 1e9)
+        return physical_memory() if self.on_cpu else None
 
     @property
     def settings(self) -> RunSettings:
@@ -110,6 +119,7 @@ class Session:
             packages=package_versions(model, environment),
             own=model.own,
         )
+        warn_of_pickle(model, self.record.weights_sha256)
         self.check: CheckRecord | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
@@ -165,16 +175,15 @@ class Session:
 
     def fresh_records(self, task: Task) -> list[CaseRecord]:
         """Records whose content key is that of the present model, packages, task and case."""
-        version_ = physics_version(task, self.record)
+        version = physics_version(task, self.record)
+        settings = self.options.settings
         cases = {case.id: case for case in task.cases()}
         return [
             r
             for r in self.records(task)
-            if r.case_id in cases and r.key == self._key(version_, cases[r.case_id], r.protocol)
+            if r.case_id in cases
+            and r.key == content_key(self.record, settings, version, cases[r.case_id], r.protocol)
         ]
-
-    def _key(self, version_: str, case: object, protocol: str) -> str:
-        return content_key(self.record, self.options.settings, version_, case, protocol)  # type: ignore[arg-type]
 
     def missing(self, jobs: Sequence[Job]) -> list[Job]:
         """Jobs without a fresh record: the fixed protocol first, then the dearest first.
@@ -183,7 +192,7 @@ class Session:
         """
         tasks = {job.task.name: job.task for job in jobs}
         records = [r for task in tasks.values() for r in self.fresh_records(task)]
-        done = {r.key for r in records if not _worth_another_try(r)}
+        done = {r.key for r in records if not worth_another_try(r)}
         missing = [job for job in jobs if job.key not in done]
         return sorted(missing, key=lambda j: (j.protocol, -j.cost))
 
@@ -241,6 +250,7 @@ class Session:
                 device=self.options.device,
                 dtype=self.options.dtype,
                 threads=1,
+                memory=self.options.memory_bytes,
             )
 
         return EvaluationEngine(
@@ -289,39 +299,3 @@ class Session:
             check=self.check,
             own_data=self.options.own_data,
         )
-
-
-def _worth_another_try(record: CaseRecord) -> bool:
-    outcome = record.outcome
-    return isinstance(outcome, FailedRecord) and outcome.kind in TRIED_AGAIN
-
-
-def provenance(started: str) -> Provenance:
-    """Where this process runs, and of which uipbench."""
-    return Provenance(
-        uipbench_version=version("uipbench"),
-        commit=_commit(),
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
-        started=started,
-    )
-
-
-def _commit() -> str | None:
-    """Commit of the checkout that uipbench runs from, with ``-dirty``; None when installed."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else "unknown"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,28 @@ def _checked_sha256(model: ModelFile, weights: WeightsSpec, path: Path, remedy: 
     except OSError as error:
         msg = f"{path}: {what}: {error.strerror}; {remedy}"
         raise EnvironmentSetupError(msg) from error
+
+
+class UntrustedWeightsWarning(UserWarning):
+    """Weights that can run code when they are loaded."""
+
+
+def warn_of_pickle(model: ModelFile, digest: str | None) -> None:
+    """Warn of weights that the package's loader unpickles.
+
+    Args:
+        model: The model file.
+        digest: sha256 of the weights.
+    """
+    if not model.unpickles or digest is None:
+        return
+    known = digest == stated_sha256(model.weights)
+    whose = "that of the card" if known else "in no card: use it only if you trust its source"
+    text = (
+        f"the weights of '{model.card.name}' are unpickled by its package, which can run code in "
+        f"them; their sha256 {digest} is {whose}"
+    )
+    warnings.warn(text, UntrustedWeightsWarning, stacklevel=1)
 
 
 def own_weights(model: ModelFile, checkpoint: Path, name: str | None) -> ModelFile:
@@ -241,7 +264,10 @@ def fetch_weights(
     """
     if not weights_missing(model):
         return
-    report(f"Downloading the weights of {model.card.name}")
+    report(
+        f"Downloading the weights of {model.card.name}"
+        + ", which its package unpickles: they can run code" * bool(model.unpickles)
+    )
     arguments = [str(FETCH), str(model.path.resolve()), *([model.variant] if model.variant else [])]
     code, tail = run_script(environment, arguments, _variables(model), report)
     if weights_missing(model):
@@ -252,4 +278,4 @@ def fetch_weights(
 
 
 def _variables(model: ModelFile) -> Mapping[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": "", **model.environment}
+    return {"CUDA_VISIBLE_DEVICES": "", **model.variables}

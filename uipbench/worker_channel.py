@@ -12,12 +12,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from uipbench.errors import WorkerCrashedError, WorkerProtocolError, WorkerTimeoutError
 from uipbench.worker.wire import EndOfStreamError, WireError, encode, read_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from ase import Atoms
 
 TAIL_BYTES = 16 * 1024
 _GRACE = 5.0
@@ -178,6 +182,19 @@ class WorkerChannel:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+
+
+def structure_fields(atoms: Atoms) -> dict[str, Any]:
+    """A structure as a message has it."""
+    fields = {
+        "numbers": atoms.numbers,
+        "positions": atoms.positions,
+        "cell": np.asarray(atoms.cell.array),
+        "pbc": [bool(periodic) for periodic in atoms.pbc],
+    }
+    if atoms.has("initial_magmoms"):
+        fields["magmoms"] = atoms.get_initial_magnetic_moments()
+    return fields
 
 
 def _wait_for(file: int, event: int, deadline: float) -> None:

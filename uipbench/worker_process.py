@@ -10,22 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from uipbench.errors import (
     CaseError,
     ModelRaisedError,
     NonFiniteError,
+    OutOfMemoryError,
     WorkerCrashedError,
     WorkerProtocolError,
     WorkerTimeoutError,
 )
 from uipbench.worker.wire import PROTOCOL_VERSION
-from uipbench.worker_channel import WorkerChannel
+from uipbench.worker_channel import WorkerChannel, structure_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from ase import Atoms
 
     from uipbench.environments import Environment
@@ -37,6 +37,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 _ERRORS: dict[str, type[CaseError]] = {
     "model_raised": ModelRaisedError,
     "non_finite": NonFiniteError,
+    "out_of_memory": OutOfMemoryError,
 }
 
 
@@ -86,6 +87,7 @@ class WorkerProcess:
         device: ``cpu``, ``cuda``, ``cuda:1`` … or ``auto``.
         dtype: ``float32``, ``float64`` or ``default``.
         threads: Threads the model may use.
+        memory: Bytes that evaluations may use beside the loaded model, or None for no limit.
     """
 
     def __init__(  # noqa: PLR0913  # all but two are named
@@ -97,9 +99,11 @@ class WorkerProcess:
         device: str,
         dtype: str,
         threads: int = 1,
+        memory: int | None = None,
     ) -> None:
         self._model = model
         self._environment = environment
+        self._memory = memory
         self._load_request = {
             "type": "load",
             "model_file": str(model.path.resolve()),
@@ -109,6 +113,7 @@ class WorkerProcess:
             "device": device,
             "dtype": dtype,
             "threads": threads,
+            "memory": memory,
         }
         self._channel: WorkerChannel | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -197,7 +202,7 @@ class WorkerProcess:
         request = {
             "type": "evaluate",
             "properties": list(properties),
-            "structures": [_fields(atoms) for atoms in structures],
+            "structures": [structure_fields(atoms) for atoms in structures],
             "watch": watch,
         }
         deadline = time.monotonic() + timeout
@@ -250,7 +255,7 @@ class WorkerProcess:
         weights = self._model.weights
         if weights is not None and weights.url:  # what was fetched and digested is what is read
             variables["HF_HUB_OFFLINE"] = "1"
-        return variables | dict(self._model.environment)
+        return variables | dict(self._model.variables)
 
     def _exchange(
         self, request: Mapping[str, Any] | None, deadline: float, expected: str, context: str
@@ -264,31 +269,24 @@ class WorkerProcess:
             self.close()
             raise type(error)(self._named(f"{error}, {context}")) from error
         if reply.get("type") == "error":
-            raise ModelRaisedError(self._named(f"{reply['error']['message']}, {context}"))
+            raise self._error(reply["error"], f", {context}")
         if reply.get("type") != expected:
             self.close()
             msg = f"the worker answered {reply.get('type')!r}, expected {expected!r}"
             raise WorkerProtocolError(self._named(msg))
         return reply
 
+    def _error(self, error: Mapping[str, Any], context: str = "") -> CaseError:
+        """The error of a reply; says the limit of memory where it was met."""
+        if error["kind"] == OutOfMemoryError.kind and self._memory is not None:
+            context += f" (limit {self._memory / 1e9:.3g} GB, --memory)"
+        return _ERRORS[error["kind"]](self._named(f"{error['message']}{context}"))
+
     def _answer(self, fields: Mapping[str, Any]) -> Evaluation | CaseError:
         if "error" in fields:
-            error = fields["error"]
-            return _ERRORS[error["kind"]](self._named(str(error["message"])))
+            return self._error(fields["error"])
         stress = fields.get("stress")
         changed = tuple(map(str, fields.get("changed", ())))
         return Evaluation(
             float(fields["energy"]), fields["forces"], stress, fields["seconds"], changed
         )
-
-
-def _fields(atoms: Atoms) -> dict[str, Any]:
-    fields = {
-        "numbers": atoms.numbers,
-        "positions": atoms.positions,
-        "cell": np.asarray(atoms.cell.array),
-        "pbc": [bool(periodic) for periodic in atoms.pbc],
-    }
-    if atoms.has("initial_magmoms"):
-        fields["magmoms"] = atoms.get_initial_magnetic_moments()
-    return fields

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from functools import partial
+from typing import Any
 
 import click
 
@@ -13,7 +16,9 @@ from uipbench.cli.listing import list_, show
 from uipbench.cli.reference import reference
 from uipbench.cli.regress import regress
 from uipbench.cli.score import score
+from uipbench.cli.sets import pull, sets
 from uipbench.cli.site import site
+from uipbench.cli.submit import submit, verify
 from uipbench.errors import UipbenchError
 
 EXIT_ERROR = 2
@@ -30,12 +35,25 @@ def cli() -> None:
     """
 
 
-for command in (score, check, list_, show, env, site, reference, regress, data):
+for command in (score, check, list_, show, env, site, reference, regress, data, submit, verify):
     cli.add_command(command)
+for command in (sets, pull):
+    data.add_command(command)
+
+
+def _show_warning(others: Any, message: Warning | str, category: type, *rest: Any) -> None:  # noqa: ANN401
+    """Warnings of uipbench as one line; others as they are."""
+    from uipbench.weights import UntrustedWeightsWarning
+
+    if issubclass(category, UntrustedWeightsWarning):
+        click.echo(f"uipbench: warning: {message}", err=True)
+    else:
+        others(message, category, *rest)
 
 
 def main() -> None:
     """Entry point: errors of uipbench become one line and exit code 2."""
+    warnings.showwarning = partial(_show_warning, warnings.showwarning)
     try:
         cli(standalone_mode=True)
     except UipbenchError as error:

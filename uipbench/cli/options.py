@@ -17,6 +17,13 @@ limit = click.option(
     show_default=True,
     help="Seconds of evaluation one case may use.",
 )
+memory = click.option(
+    "--memory",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="GB of memory an evaluation may use beside the model; 0: what the machine has.",
+)
 workers = click.option(
     "--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core."
 )

@@ -65,6 +65,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Factor in the time of an evaluation beyond which a model counts as slower.",
 )
 @shared.limit
+@shared.memory
 @shared.workers
 @shared.offline
 def regress(models: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
@@ -167,6 +168,7 @@ def _fresh(
             device=settings.device,
             dtype=settings.dtype,
             limit=options["limit"],
+            memory=options["memory"],
             workers=options["workers"],
         )
         with reporting(console) as report:

@@ -59,6 +59,7 @@ EXIT_INTERRUPTED = 130
 )
 @click.option("--name", help="Name in results; default with own weights: MODEL@FILE.")
 @shared.limit
+@shared.memory
 @shared.workers
 @click.option(
     "--data",
@@ -117,7 +118,7 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
         own, tasks = own_tasks(options["data"], options["tasks"], options["out"])
     else:
         tasks = select_tasks(options["tasks"])
-    names = ("out", "checkpoint", "device", "dtype", "limit", "workers")
+    names = ("out", "checkpoint", "device", "dtype", "limit", "memory", "workers")
     run = RunOptions(**{name: options[name] for name in names}, own_data=own)
 
     with reporting(console) as report:

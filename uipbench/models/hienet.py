@@ -6,6 +6,7 @@
 # ]
 #
 # [tool.uipbench]
+# unpickles = true
 # name = "hienet"
 # title = "HIENet (V3)"
 # family = "HIENet"

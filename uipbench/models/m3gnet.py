@@ -6,6 +6,7 @@
 # ]
 #
 # [tool.uipbench]
+# unpickles = true
 # name = "m3gnet-mp-2021"
 # title = "M3GNet MP-2021.2.8"
 # family = "M3GNet"

@@ -3,6 +3,7 @@
 # dependencies = ["mace-torch==0.3.16", "torch~=2.13.0", "ase>=3.26,<4"]
 #
 # [tool.uipbench]
+# unpickles = true
 # family = "MACE"
 # elements = "1-83, 89-94"
 # url = "https://github.com/ACEsuit/mace-foundations"

@@ -8,6 +8,7 @@
 # ]
 #
 # [tool.uipbench]
+# unpickles = true
 # family = "MatterSim"
 # licence = "MIT"
 # training-data = "MatterSim: 17 M structures of active learning, 0 to 5000 K, up to 1000 GPa"

@@ -6,6 +6,7 @@
 # family = "SevenNet"
 # licence = "MIT"
 # url = "https://github.com/MDIL-SNU/SevenNet"
+# unpickles = true
 #
 # [tool.uipbench.environment]
 # SEVENNET_ENABLE_CUEQ = "0"

@@ -5,6 +5,7 @@
 # ]
 #
 # [tool.uipbench]
+# unpickles = true
 # family = "TensorNet"
 # licence = "BSD-3-Clause"
 # parameters = 837378

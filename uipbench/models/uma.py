@@ -3,6 +3,7 @@
 # dependencies = ["fairchem-core==2.24.0", "torch~=2.13.0", "ase>=3.26,<4"]
 #
 # [tool.uipbench]
+# unpickles = true
 # family = "UMA"
 # licence = "FAIR Chemistry License (gated)"
 # elements = "1-83, 89-94"

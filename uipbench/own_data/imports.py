@@ -12,6 +12,7 @@ from ase import Atoms
 
 from uipbench.case import ReferenceStructure
 from uipbench.errors import ReferenceDataError
+from uipbench.extended_xyz import check_columns
 from uipbench.own_data.table import read_bounded
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def _read_with_ase(path: Path) -> list[ReferenceStructure]:
         msg = f"{path}: is a program or a pickle, which reading would run; convert it first"
         raise ReferenceDataError(msg)
     try:
+        if path.suffix in {".xyz", ".extxyz"}:
+            check_columns(path.read_text(errors="replace"))
         frames: list[Atoms] = read(path, index=":")
     except Exception as error:
         msg = f"{path}: ASE cannot read it ({type(error).__name__}: {error})"
@@ -113,7 +116,11 @@ def _entry(entry: dict[str, Any], where: str) -> ReferenceStructure:
     """A ComputedStructureEntry, a Structure or a Slab."""
     structure = entry.get("structure", entry)
     energy = entry.get("energy")  # without corrections: those are a field of their own
-    value = float(energy) if isinstance(energy, int | float) else math.nan
+    try:
+        value = float(energy) if isinstance(energy, int | float) else math.nan
+    except OverflowError as error:
+        msg = f"{where}: field 'energy': {error}"
+        raise ReferenceDataError(msg) from error
     return from_pymatgen(structure, where, value)
 
 
@@ -138,7 +145,7 @@ def from_pymatgen(
         symbols = [_symbol(site["species"], f"{where}: site {i}") for i, site in enumerate(sites)]
         scaled = np.asarray([site["abc"] for site in sites], dtype=float)
         atoms = Atoms(symbols, scaled_positions=scaled, cell=cell, pbc=True)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         msg = f"{where}: not a structure of pymatgen: {type(error).__name__}: {error}"
         raise ReferenceDataError(msg) from error
     if not len(atoms) or not np.isfinite(atoms.positions).all() or atoms.cell.volume < 1:

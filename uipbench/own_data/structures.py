@@ -10,6 +10,7 @@ import numpy as np
 
 from uipbench.case import ReferenceStructure
 from uipbench.errors import ReferenceDataError
+from uipbench.extended_xyz import read_frames
 from uipbench.own_data.table import read_bounded
 
 if TYPE_CHECKING:
@@ -34,12 +35,10 @@ def read_structures(path: Path) -> dict[str, ReferenceStructure]:
     Raises:
         ReferenceDataError: Names file and frame.
     """
-    from ase.io.extxyz import read_extxyz
-
     text = read_bounded(path).decode(errors="replace")
     found: dict[str, ReferenceStructure] = {}
     try:
-        frames = list(read_extxyz(io.StringIO(text), index=slice(None)))
+        frames = read_frames(text)
     except Exception as error:
         msg = f"{path}: is not extended XYZ ({type(error).__name__}: {error})"
         raise ReferenceDataError(" ".join(msg.split())) from error
@@ -49,7 +48,11 @@ def read_structures(path: Path) -> dict[str, ReferenceStructure]:
         if problem:
             msg = f"{path}: frame {number}{f' (role {role})' if role else ''}: {problem}"
             raise ReferenceDataError(msg)
-        found[role] = _structure(frame)
+        try:
+            found[role] = _structure(frame)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            msg = f"{path}: frame {number} (role {role}): energy, forces or magmoms: {error}"
+            raise ReferenceDataError(" ".join(msg.split())) from error
     if not found:
         msg = f"{path}: has no frames"
         raise ReferenceDataError(msg)

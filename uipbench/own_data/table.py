@@ -94,7 +94,7 @@ def read_table(folder: Path) -> OwnTable:
     text = read_bounded(path).decode(errors="replace")
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of too many digits
         msg = f"{path}: is not TOML: {error}"
         raise ReferenceDataError(msg) from error
     try:

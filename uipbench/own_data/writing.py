@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uipbench.casefiles import write_atomically
 from uipbench.errors import ReferenceDataError, SettingsError
 from uipbench.own_data.structures import extxyz
-from uipbench.own_data.table import TABLE_NAME, OwnCase, read_table
+from uipbench.own_data.table import TABLE_NAME, OwnCase, OwnTheory, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +48,16 @@ cutoff_ev = 520
 """
 
 
-def new_folder(folder: Path, task: Task | None, tasks: list[str]) -> None:
+def new_folder(
+    folder: Path, task: Task | None, tasks: list[str], *, theory: OwnTheory | None = None
+) -> None:
     """Write a commented table, with an example of the task from the public cases.
+
+    Args:
+        folder: Made where it is missing.
+        task: Of the example; None for no example.
+        tasks: Names for the comment.
+        theory: Level of theory of the set, where it is known.
 
     Raises:
         SettingsError: There is a table already.
@@ -63,6 +71,9 @@ def new_folder(folder: Path, task: Task | None, tasks: list[str]) -> None:
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "-" for c in resolved)
     named = json.dumps(f"set-{name}" if not name[:1].isalnum() else name[:80])
     text = HEADER.format(folder=folder, name=named, tasks=", ".join(tasks))
+    if theory is not None:
+        for key, value in (("xc", '"PBE"'), ("code", '"unknown"'), ("cutoff_ev", "520")):
+            text = text.replace(f"{key} = {value}", f"{key} = {_toml(getattr(theory, key))}")
     if task is not None:
         text += _example(folder, task)
     write_atomically(path, text)

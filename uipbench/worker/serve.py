@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from uipbench.worker import wire
+    from uipbench.worker import faults, wire
 else:
     _FOLDER = str(Path(__file__).resolve().parent)
     sys.path.insert(0, _FOLDER)
+    import faults
     import wire
 
-    # A model's package must find neither this folder nor a module called "wire".
+    # A model's package must find neither this folder nor modules called "wire" or "faults".
     sys.path[:] = [path for path in sys.path if str(Path(path).resolve()) != _FOLDER]
-    del sys.modules["wire"]
+    del sys.modules["wire"], sys.modules["faults"]
 
 Reply = dict[str, Any]
 _PR_SET_PDEATHSIG = 1
@@ -168,7 +169,7 @@ def _reply(
     except NonFiniteError as error:
         reply = {"error": {"kind": "non_finite", "message": str(error)}}
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        reply = {"error": _describe(error)}
+        reply = {"error": faults.describe(error)}
     elapsed = time.perf_counter() - start if seconds is None else seconds
     return reply | {"seconds": elapsed}
 
@@ -194,13 +195,6 @@ def _checked(name: str, value: Any, n_atoms: int) -> Any:  # noqa: ANN401
         msg = f"{name} holds {bad} value(s) that are NaN or infinite"
         raise NonFiniteError(msg)
     return array if shape else float(array)
-
-
-def _describe(error: BaseException) -> dict[str, str]:
-    traceback.print_exception(error)
-    lines = str(error).strip().splitlines()
-    first = lines[0][:500] if lines else "(no message)"
-    return {"kind": "model_raised", "message": f"{type(error).__name__}: {first}"}
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -255,8 +249,9 @@ def _die_with_parent(parent: int) -> None:
 def _load(request: wire.Message) -> tuple[Model | None, Reply]:
     try:
         model = Model(request)
+        faults.limit_memory(request.get("memory"))
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        return None, {"type": "error", "error": _describe(error)}
+        return None, {"type": "error", "error": faults.describe(error)}
     return model, {"type": "loaded", "device": model.device, "dtype": model.dtype}
 
 
