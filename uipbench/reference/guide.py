@@ -124,10 +124,10 @@ class Guide:
     def _kept(self, kind: str, atoms: Atoms, compute: Callable[[], np.ndarray]) -> np.ndarray:
         rows = np.round([*atoms.positions, *atoms.cell], 7).tolist()
         content = json.dumps([kind, atoms.numbers.tolist(), rows])
-        path = self._folder / f"{hashlib.sha256(content.encode()).hexdigest()[:40]}.npy"
+        path = self._folder / f"{hashlib.sha256(content.encode()).hexdigest()[:40]}.json"
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(f".{os.getpid()}.partial.npy")
-            np.save(partial, compute())
+            partial = path.with_suffix(f".{os.getpid()}.partial")
+            partial.write_text(json.dumps(compute().tolist()))
             partial.replace(path)
-        return np.asarray(np.load(path))
+        return np.array(json.loads(path.read_text()))
