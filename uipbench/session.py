@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
-from uipbench.engine import EvaluationEngine
 from uipbench.environments import Environment, package_versions
-from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
+from uipbench.errors import ResultFileError
+from uipbench.execution import Executor, LocalExecutor
 from uipbench.journal import Journal
 from uipbench.plan import Job, Selection, content_key, make_jobs, physics_version
+from uipbench.provenance import provenance
 from uipbench.registry import task_version
 from uipbench.results import (
     SCHEMA_VERSION,
@@ -26,7 +24,6 @@ from uipbench.results import (
     FailedRecord,
     ModelRecord,
     OwnDataRecord,
-    Provenance,
     ResultFile,
     RunSettings,
     outcome_record,
@@ -34,22 +31,20 @@ from uipbench.results import (
     result_path,
     write_result,
 )
-from uipbench.runner import Observer, Runner
 from uipbench.weights import weights_sha256
-from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from uipbench.modelfile import ModelFile
+    from uipbench.outcome import Outcome
+    from uipbench.runner import Observer
     from uipbench.task import Task
 
 TRIED_AGAIN = frozenset({"worker_crashed", "timed_out", "worker_protocol"})
 """Kinds of failure that the next run tries again."""
-
-GPU_BATCH = 32
-"""Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +58,8 @@ class RunOptions:
         dtype: ``float32``, ``float64`` or ``default``.
         limit: Seconds of evaluation a case may use.
         workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
+        executor: ``local``: this process and its workers; ``dask``: a Dask cluster.
+        scheduler: Address of the cluster's scheduler, or None for a cluster on this machine.
         own_data: The user's own set that the cases are of, or None for the public ones.
     """
 
@@ -73,6 +70,8 @@ class RunOptions:
     limit: float = 1800.0
     workers: int = 0
     own_data: OwnDataRecord | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -113,6 +112,7 @@ class Session:
         self.check: CheckRecord | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
+        self.executor: Executor | None = None
 
     @property
     def folder(self) -> Path:
@@ -202,53 +202,40 @@ class Session:
             EnvironmentSetupError: The model cannot be loaded.
             ResultFileError: The journal cannot be written.
         """
-        engine = self._engine()
-        try:
-            engine.start()
-        except CaseError as error:
-            msg = f"{self.model.path.name}: the model cannot be loaded: {error}"
-            raise EnvironmentSetupError(msg) from error
-        runner = Runner(
-            engine,
-            elements=self.record.card.elements,
-            limit=self.options.limit,
-            in_flight=self.options.n_workers * (2 if self.options.on_cpu else GPU_BATCH),
-            observer=observer,
-        )
         journals = {job.task.name: self._journal(job.task) for job in jobs}
+        executor = self._executor()
+        self.executor = executor
         try:
-            for job, outcome in runner.run(jobs):
-                record = CaseRecord(
-                    case_id=job.case.id,
-                    protocol=job.protocol,
-                    key=job.key,
-                    outcome=outcome_record(outcome),
-                )
-                journals[job.task.name].append(record)
-                observer.finished(job, outcome)
-                yield record
+            for finished in executor.run(jobs, observer):
+                records = [_record(job, outcome) for job, outcome in finished]
+                for name, journal in journals.items():
+                    pairs = zip(finished, records, strict=True)
+                    mine = [r for (job, _), r in pairs if job.task.name == name]
+                    if mine:
+                        with self.timed_io():
+                            journal.append(*mine)
+                for job, outcome in finished:
+                    observer.finished(job, outcome)
+                yield from records
         finally:
-            engine.close()
+            executor.close()
             for journal in journals.values():
                 journal.close()
 
-    def _engine(self) -> EvaluationEngine:
-        def make_worker() -> WorkerProcess:
-            return WorkerProcess(
-                self.model,
-                self.environment,
-                checkpoint=self.options.checkpoint,
-                device=self.options.device,
-                dtype=self.options.dtype,
-                threads=1,
-            )
+    @contextmanager
+    def timed_io(self) -> Iterator[None]:
+        """Count what the block takes as reading and writing of files."""
+        times = self.executor.times if self.executor else None
+        with times.timed("io") if times else nullcontext():
+            yield
 
-        return EvaluationEngine(
-            make_worker,
-            workers=self.options.n_workers,
-            batch_limit=1 if self.options.on_cpu else GPU_BATCH,
-            energy_corrections=self.record.card.energy_corrections,
-        )
+    def _executor(self) -> Executor:
+        options = self.options
+        if options.executor == "local":
+            return LocalExecutor(self.model, self.environment, options)
+        from uipbench.cluster import ClusterExecutor
+
+        return ClusterExecutor(self.model, self.environment, options)
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:
         """Write the result file of each task that has a journal, then drop the journal.
@@ -284,44 +271,22 @@ class Session:
             task_version=task_version(task),
             model=self.record,
             settings=self.options.settings,
-            provenance=provenance(self._started),
+            provenance=provenance(self._started, self.executor.processors if self.executor else ""),
             records=self.fresh_records(task),
             check=self.check,
             own_data=self.options.own_data,
         )
 
 
-def _worth_another_try(record: CaseRecord) -> bool:
-    outcome = record.outcome
-    return isinstance(outcome, FailedRecord) and outcome.kind in TRIED_AGAIN
-
-
-def provenance(started: str) -> Provenance:
-    """Where this process runs, and of which uipbench."""
-    return Provenance(
-        uipbench_version=version("uipbench"),
-        commit=_commit(),
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
-        started=started,
+def _record(job: Job, outcome: Outcome) -> CaseRecord:
+    return CaseRecord(
+        case_id=job.case.id,
+        protocol=job.protocol,
+        key=job.key,
+        outcome=outcome_record(outcome),
     )
 
 
-def _commit() -> str | None:
-    """Commit of the checkout that uipbench runs from, with ``-dirty``; None when installed."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else "unknown"
+def _worth_another_try(record: CaseRecord) -> bool:
+    outcome = record.outcome
+    return isinstance(outcome, FailedRecord) and outcome.kind in TRIED_AGAIN

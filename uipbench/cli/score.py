@@ -61,6 +61,15 @@ EXIT_INTERRUPTED = 130
 @shared.limit
 @shared.workers
 @click.option(
+    "--executor",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: cases run on a Dask cluster, without --scheduler one of this machine's processes.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of Dask's, such as tcp://node1:8786.")
+@click.option("--profile", is_flag=True, help="Show where the time of the run went.")
+@click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Score own cases of this folder; results go to FOLDER/results unless --out is given.",
@@ -81,12 +90,14 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
       uipbench score chgnet
       uipbench score ./my_model.py --cases 'cu_*' --tier full
       uipbench score chgnet --data my-cases
+      uipbench score chgnet --tier full --executor dask --scheduler tcp://node1:8786
       uipbench score chgnet --checkpoint fine-tuned.pth.tar --name chgnet@ft-lif
     """
     for option in ("checkpoint", "name"):
         if options[option] is not None and len(models) > 1:
             msg = f"--{option} belongs to one MODEL; {len(models)} are given"
             raise click.UsageError(msg)
+    _check_executor(options)
     from uipbench.console import make_console
 
     console = make_console(stderr=as_json)
@@ -104,7 +115,18 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     sys.exit(EXIT_FAILED_CASES if failures else 0)
 
 
+def _check_executor(options: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if options["scheduler"] and options["executor"] != "dask":
+        msg = "--scheduler belongs to --executor dask"
+        raise click.UsageError(msg)
+    if options["profile"] and options["executor"] != "local":
+        msg = "--profile is of runs on this machine; leave out --executor"
+        raise click.UsageError(msg)
+
+
 def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    from uipbench.cli.profile import show_profile
     from uipbench.console import reporting
     from uipbench.outcome import PROTOCOLS
     from uipbench.plan import Selection
@@ -116,7 +138,7 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
         own, tasks = own_tasks(options["data"], options["tasks"], options["out"])
     else:
         tasks = select_tasks(options["tasks"])
-    names = ("out", "checkpoint", "device", "dtype", "limit", "workers")
+    names = ("out", "checkpoint", "device", "dtype", "limit", "workers", "executor", "scheduler")
     run = RunOptions(**{name: options[name] for name in names}, own_data=own)
 
     with reporting(console) as report:
@@ -129,6 +151,8 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
     )
     with session.lock():
         _run(session, selection, console, force=options["force"])
+        if options["profile"]:
+            show_profile(session, console)
         results = {task.name: session.result(task) for task in tasks}
     scores = _show(session, selection, results, console)
     failed = _say_failures(results, console)
@@ -164,11 +188,13 @@ def _run(session: Session, selection: Selection, console: Console, *, force: boo
         except KeyboardInterrupt:
             console.print("interrupted; finished cases are kept, run the same command to go on")
             sys.exit(EXIT_INTERRUPTED)
-        computed = bool(session.write(selection.tasks))
+        with session.timed_io():
+            computed = bool(session.write(selection.tasks))
         console.print(f"computed {len(missing)} in {duration(time.monotonic() - start)}")
     page = session.options.out / "site" / "index.html"
     if computed or not page.exists():
-        _write_page(session, selection)
+        with session.timed_io():
+            _write_page(session, selection)
     console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
     console.print(f"page:    {page}", markup=False, soft_wrap=True)
 

@@ -1,0 +1,47 @@
+"""Where a run takes place, and of which uipbench."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from uipbench.results import Provenance
+
+
+def provenance(started: str, processors: str = "") -> Provenance:
+    """Where this process runs, and of which uipbench.
+
+    Args:
+        started: When the run began.
+        processors: What the models ran on, where it is not this machine.
+    """
+    return Provenance(
+        uipbench_version=version("uipbench"),
+        commit=_commit(),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=processors or processor(),
+        started=started,
+    )
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that uipbench runs from, with ``-dirty``; None when installed."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def processor() -> str:
+    """Name of this machine's processor and its number of cores."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else "unknown"
