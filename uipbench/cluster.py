@@ -173,13 +173,9 @@ class ClusterExecutor:
         suspects = []
         futures = self._submit(jobs)
         for batch in distributed.as_completed(futures).batches():
-            done = {futures.pop(future): future for future in batch}
-            suspects += [job for job, future in done.items() if _lost(future)]
-            yield [
-                (job, self._outcome(future, observer))
-                for job, future in done.items()
-                if not _lost(future)
-            ]
+            done = [(futures.pop(future), future) for future in batch]
+            suspects += [job for job, future in done if _lost(future)]
+            yield [(j, self._outcome(f, observer)) for j, f in done if not _lost(f)]
         # Dask also suspects cases that only waited on a lost worker: alone, each shows which it is.
         for job in suspects:
             (future,) = self._submit([job])

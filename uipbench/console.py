@@ -77,14 +77,22 @@ class ScoreProgress:
         label: Name of the model.
         jobs: What is going to be computed.
         already: Cases that were there already.
+        expected: Expected seconds of every job by its key; None where nothing is known.
     """
 
     def __init__(
-        self, console: Console, label: str, jobs: Sequence[Job], *, already: int = 0
+        self,
+        console: Console,
+        label: str,
+        jobs: Sequence[Job],
+        *,
+        already: int = 0,
+        expected: Mapping[str, float] | None = None,
     ) -> None:
         self._console = console
         self._label = label
-        self._cost = sum(job.cost for job in jobs)
+        self._costs = expected or {job.key: job.cost for job in jobs}
+        self._cost = sum(self._costs.values())
         self._done_cost = 0.0
         self._total = len(jobs) + already
         self._done = already
@@ -133,7 +141,7 @@ class ScoreProgress:
         """One case is finished."""
         with self._lock:
             self._done += 1
-            self._done_cost += job.cost
+            self._done_cost += self._costs[job.key]
             if isinstance(outcome, Failed):
                 self._failures += 1
                 self._console.print(

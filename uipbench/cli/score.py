@@ -161,6 +161,7 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
 
 def _run(session: Session, selection: Selection, console: Console, *, force: bool) -> None:
     """Check the model, compute what is missing, and write result files and page."""
+    from uipbench.cli.expected import say_expected
     from uipbench.console import ScoreProgress, duration
 
     jobs = session.jobs(selection)
@@ -177,11 +178,13 @@ def _run(session: Session, selection: Selection, console: Console, *, force: boo
         computed = bool(session.write(selection.tasks))
     else:
         _say_stale(session, selection, console)
-        there = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
-        console.print(f"[bold]{name}[/]: {what}{there}")
+        kept = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
+        console.print(f"[bold]{name}[/]: {what}{kept}")
+        expected = say_expected(session, missing, console)
         start = time.monotonic()
+        there = len(jobs) - len(missing)
         try:
-            progress = ScoreProgress(console, name, missing, already=len(jobs) - len(missing))
+            progress = ScoreProgress(console, name, missing, already=there, expected=expected)
             with progress:
                 for _ in session.compute(missing, progress):
                     pass
@@ -224,17 +227,16 @@ def _say_stale(session: Session, selection: Selection, console: Console) -> None
 
 def _write_page(session: Session, selection: Selection) -> None:
     from uipbench.registry import load_tasks
-    from uipbench.results import load_results
+    from uipbench.results import PUBLIC_RESULTS, load_results
     from uipbench.site.build import build_site
 
     out = session.options.out
-    public = Path(__file__).parent.parent / "leaderboard" / "results"
     own = load_results(out)
     if session.options.own_data is not None:
         build_site(out / "site", results=own, tasks=list(selection.tasks))
         return
     names = frozenset(result.model.card.name for result in own)
-    others = [r for r in load_results(public) if r.model.card.name not in names]
+    others = [r for r in load_results(PUBLIC_RESULTS) if r.model.card.name not in names]
     results = [*others, *own]
     build_site(out / "site", results=results, tasks=list(load_tasks().values()), own=names)
 
