@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 110
 PLAIN_INTERVAL_S = 15.0
+REFRESH_S = 0.1
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -99,7 +100,7 @@ class ScoreProgress:
         self._evaluations = 0
         self._failures = 0
         self._start = time.monotonic()
-        self._last_line = self._start
+        self._last_line = self._last_shown = self._start
         self._lock = threading.Lock()
         self._bar = Progress(
             SpinnerColumn(),
@@ -135,7 +136,8 @@ class ScoreProgress:
         """One structure was evaluated."""
         with self._lock:
             self._evaluations += 1
-            self._show()
+            if time.monotonic() - self._last_shown > REFRESH_S:
+                self._show()
 
     def finished(self, job: Job, outcome: Outcome) -> None:
         """One case is finished."""
@@ -165,7 +167,7 @@ class ScoreProgress:
             failures=self._failures,
             left=self._left(),
         )
-        now = time.monotonic()
+        self._last_shown = now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line > PLAIN_INTERVAL_S:
             self._last_line = now
             left = self._left()

@@ -12,13 +12,10 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
-
-from ase.calculators.calculator import Calculator, all_changes
+from typing import TYPE_CHECKING
 
 from uipbench.errors import (
     CaseError,
-    CaseTimeoutError,
     UipbenchError,
     WorkerCrashedError,
     WorkerTimeoutError,
@@ -233,74 +230,3 @@ class EvaluationEngine:
                 self._requests.put([request])
             elif not request.answer.done():
                 request.answer.set_exception(error)
-
-
-class EngineCalculator(Calculator):
-    """What a task sees: an ASE calculator that counts, and that stops at the case's time limit.
-
-    Args:
-        engine: Where the evaluations happen.
-        limit: Seconds of evaluation the case may use.
-
-    Attributes:
-        seconds: Seconds of evaluation used.
-        evaluations: Structures evaluated.
-        blocked: Seconds of waiting for answers.
-        energy_corrections: Those of the engine.
-    """
-
-    implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress"]
-
-    def __init__(
-        self, engine: EvaluationEngine, *, limit: float, count: Callable[[], None] = lambda: None
-    ) -> None:
-        super().__init__()
-        self.energy_corrections = engine.energy_corrections
-        self._engine = engine
-        self._limit = limit
-        self._count = count
-        self.seconds = 0.0
-        self.evaluations = 0
-        self.blocked = 0.0
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """ASE's hook: energy and forces always, stress when it is asked for.
-
-        Raises:
-            CaseError: What went wrong with this structure.
-        """
-        super().calculate(atoms, properties, system_changes)
-        wanted = ("energy", "forces", "stress") if "stress" in properties else ("energy", "forces")
-        (evaluation,) = self._evaluated([self.atoms], wanted)
-        self.results = {"energy": evaluation.energy, "forces": evaluation.forces}
-        if evaluation.stress is not None:
-            self.results["stress"] = evaluation.stress
-
-    def evaluate_together(self, structures: Sequence[Atoms]) -> list[Evaluation]:
-        """Energies and forces of structures, in as few requests as the engine's limit allows.
-
-        Raises:
-            CaseError: What went wrong with the first of them that failed.
-        """
-        return self._evaluated(structures, ("energy", "forces"))
-
-    def _evaluated(
-        self, structures: Sequence[Atoms], properties: tuple[str, ...]
-    ) -> list[Evaluation]:
-        left = self._limit - self.seconds
-        if left <= 0:
-            msg = f"used {self.seconds:.0f} s of evaluations, limit {self._limit:g} s (--limit)"
-            raise CaseTimeoutError(msg)
-        start = time.perf_counter()
-        found = self._engine.evaluate_together(structures, properties, left)
-        self.blocked += time.perf_counter() - start
-        for evaluation in found:
-            self.seconds += evaluation.seconds
-            self.evaluations += 1
-            self._count()
-        return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from uipbench import metrics
-from uipbench.engine import EngineCalculator, EvaluationEngine
+from uipbench.engine_calculator import EngineCalculator
 from uipbench.errors import CaseError, NonFiniteError, UipbenchError, UnsupportedElementsError
 from uipbench.outcome import Failed, Outcome, Predicted, Prediction
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from uipbench.case import Case
+    from uipbench.engine import EvaluationEngine
     from uipbench.plan import Job
 
 

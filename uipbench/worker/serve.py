@@ -109,12 +109,12 @@ class Model:
         results = batch([atoms.copy() for atoms in structures], properties)
         seconds = time.perf_counter() - start
         graph = _since(before, batch)
-        replies = []
-        for atoms, result in zip(structures, results, strict=True):
-            share = len(atoms) / sum(map(len, structures))
-            reply = _reply(partial(dict, result), atoms, properties, seconds * share)
-            replies.append(reply | {name: value * share for name, value in graph.items()})
-        return replies
+        shares = [len(atoms) / sum(map(len, structures)) for atoms in structures]
+        return [
+            _reply(partial(dict, result), atoms, properties, seconds * share)
+            | {name: value * share for name, value in graph.items()}
+            for atoms, result, share in zip(structures, results, shares, strict=True)
+        ]
 
 
 def _evaluate_one(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) -> Reply:  # noqa: ANN401
