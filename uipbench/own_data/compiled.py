@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uipbench.case import Case
-from uipbench.casefiles import CaseFile, LevelOfTheory, Quantity, sha256_of, write_new_folder
+from uipbench.casefiles import CaseFile, LevelOfTheory, Quantity, write_new_folder
 from uipbench.errors import CaseError, ReferenceDataError, RegistryError
 from uipbench.own_data.structures import extxyz, geometry_problems, read_structures
-from uipbench.own_data.table import TABLE_NAME, OwnCase, OwnTable, read_table, row_names
+from uipbench.own_data.table import (
+    TABLE_NAME,
+    OwnCase,
+    OwnTable,
+    read_bounded,
+    read_table,
+    row_names,
+)
 from uipbench.reference_calculator import values_of_energies
 from uipbench.registry import load_task
 
@@ -60,7 +67,7 @@ def open_own_data(folder: Path, into: Path) -> OwnData:
         msg = f"{folder / TABLE_NAME}: no [[case]] yet; see docs/own_data.md"
         raise ReferenceDataError(msg)
     files = sorted({TABLE_NAME, *(case.file_name for case in table.case)})
-    digests = [f"{name} {sha256_of(folder / name)}" for name in files]
+    digests = [f"{n} {hashlib.sha256(read_bounded(folder / n)).hexdigest()}" for n in files]
     digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     target = into / digest[:16]
     if not target.is_dir():  # else these very files were found to be right before
