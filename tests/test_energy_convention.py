@@ -10,7 +10,8 @@ from ase.build import bulk
 
 from tests.conftest import write_model
 from tests.test_voltage_profile import make_case
-from uipbench.engine import EngineCalculator, EvaluationEngine
+from uipbench.engine import EvaluationEngine
+from uipbench.engine_calculator import EngineCalculator
 from uipbench.errors import RegistryError
 from uipbench.kit import energy_corrections
 from uipbench.model_registry import find_model

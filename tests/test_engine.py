@@ -11,7 +11,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from tests.conftest import write_model
-from uipbench.engine import EngineCalculator, EvaluationEngine
+from uipbench.engine import EvaluationEngine
+from uipbench.engine_calculator import EngineCalculator
 from uipbench.environments import ensure_environment
 from uipbench.errors import CaseTimeoutError, ModelRaisedError, WorkerCrashedError
 from uipbench.modelfile import read_model_file
@@ -148,3 +149,28 @@ def test_a_bad_structure_in_a_batch_raises_its_own_error(engine):
     calculator.seconds = 61.0
     with pytest.raises(CaseTimeoutError):
         calculator.evaluate_together([rattled(4, 0)])
+
+
+def test_any_change_of_a_structure_is_evaluated_again_and_nothing_else(engine):
+    calculator = EngineCalculator(engine(workers=1), limit=60.0)
+    atoms = rattled(4, 0)
+    atoms.calc = calculator
+    changes = [
+        lambda: atoms.translate([1e-9, 0, 0]),
+        lambda: atoms.set_cell(atoms.cell * 1.001),
+        lambda: atoms.set_pbc([True, True, False]),
+        lambda: atoms.set_initial_magnetic_moments([1.0, 0, 0, 0]),
+        lambda: atoms.set_atomic_numbers([29, 29, 29, 47]),
+    ]
+    atoms.get_forces()
+    for n, change in enumerate(changes, start=1):
+        change()
+        forces = atoms.get_forces()
+        atoms.get_potential_energy()
+        assert calculator.evaluations == n + 1
+    free = atoms.copy()
+    free.calc = EMT()
+    assert np.allclose(forces, free.get_forces(), atol=1e-10)
+    atoms.info["note"] = "no physics"
+    atoms.get_forces()
+    assert calculator.evaluations == len(changes) + 1

@@ -12,7 +12,7 @@ from ase.optimize import BFGS, FIRE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uipbench.engine import EngineCalculator
+from uipbench.engine_calculator import EngineCalculator
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate_together
 from uipbench.neb import (

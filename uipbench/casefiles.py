@@ -18,6 +18,7 @@ from uipbench.bounded import read_bounded
 from uipbench.errors import ReferenceDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SCHEMA_VERSION = 1
@@ -211,12 +212,33 @@ def write_atomically_bytes(path: Path, content: bytes) -> None:
 def write_case(folder: Path, file: CaseFile, extxyz: str) -> None:
     """Write both files of a case and enter their digests into the lock."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(file.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
     with FileLock(folder / ".lock"):
-        write_atomically(folder / f"{file.id}.extxyz", extxyz)
-        write_atomically(folder / f"{file.id}.json", text)
         lock = read_lock(folder)
-        for name in (f"{file.id}.json", f"{file.id}.extxyz"):
-            lock[name] = sha256_of(folder / name)
-        dump: dict[str, Any] = dict(sorted(lock.items()))
-        write_atomically(folder / LOCK_NAME, json.dumps(dump, indent=1) + "\n")
+        for name, text in _texts(file, extxyz).items():
+            write_atomically(folder / name, text)
+            lock[name] = _sha256(text)
+        write_atomically(folder / LOCK_NAME, _json(dict(sorted(lock.items()))))
+
+
+def write_new_folder(folder: Path, cases: Iterable[tuple[CaseFile, str]]) -> None:
+    """Write many cases into a folder that nobody else sees yet; the lock only once."""
+    folder.mkdir(parents=True)
+    lock = {}
+    for file, extxyz in cases:
+        for name, text in _texts(file, extxyz).items():
+            (folder / name).write_text(text, encoding="utf-8")
+            lock[name] = _sha256(text)
+    (folder / LOCK_NAME).write_text(_json(dict(sorted(lock.items()))), encoding="utf-8")
+
+
+def _texts(file: CaseFile, extxyz: str) -> dict[str, str]:
+    """Contents of both files of a case by name."""
+    return {f"{file.id}.extxyz": extxyz, f"{file.id}.json": _json(file.model_dump(mode="json"))}
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 110
 PLAIN_INTERVAL_S = 15.0
+REFRESH_S = 0.1
 
 
 def make_console(*, stderr: bool = False) -> Console:
@@ -77,21 +78,29 @@ class ScoreProgress:
         label: Name of the model.
         jobs: What is going to be computed.
         already: Cases that were there already.
+        expected: Expected seconds of every job by its key; None where nothing is known.
     """
 
     def __init__(
-        self, console: Console, label: str, jobs: Sequence[Job], *, already: int = 0
+        self,
+        console: Console,
+        label: str,
+        jobs: Sequence[Job],
+        *,
+        already: int = 0,
+        expected: Mapping[str, float] | None = None,
     ) -> None:
         self._console = console
         self._label = label
-        self._cost = sum(job.cost for job in jobs)
+        self._costs = expected or {job.key: job.cost for job in jobs}
+        self._cost = sum(self._costs.values())
         self._done_cost = 0.0
         self._total = len(jobs) + already
         self._done = already
         self._evaluations = 0
         self._failures = 0
         self._start = time.monotonic()
-        self._last_line = self._start
+        self._last_line = self._last_shown = self._start
         self._lock = threading.Lock()
         self._bar = Progress(
             SpinnerColumn(),
@@ -127,13 +136,14 @@ class ScoreProgress:
         """One structure was evaluated."""
         with self._lock:
             self._evaluations += 1
-            self._show()
+            if time.monotonic() - self._last_shown > REFRESH_S:
+                self._show()
 
     def finished(self, job: Job, outcome: Outcome) -> None:
         """One case is finished."""
         with self._lock:
             self._done += 1
-            self._done_cost += job.cost
+            self._done_cost += self._costs[job.key]
             if isinstance(outcome, Failed):
                 self._failures += 1
                 self._console.print(
@@ -157,7 +167,7 @@ class ScoreProgress:
             failures=self._failures,
             left=self._left(),
         )
-        now = time.monotonic()
+        self._last_shown = now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line > PLAIN_INTERVAL_S:
             self._last_line = now
             left = self._left()

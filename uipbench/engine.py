@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
-
-from ase.calculators.calculator import Calculator, all_changes
+from typing import TYPE_CHECKING
 
 from uipbench.errors import (
     CaseError,
-    CaseTimeoutError,
     UipbenchError,
     WorkerCrashedError,
     WorkerTimeoutError,
 )
+from uipbench.run_profile import Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,17 +31,38 @@ if TYPE_CHECKING:
     from uipbench.worker_process import Evaluation, WorkerProcess
 
 
+_CLOSE_TIMEOUT = 5.0
+
+
 @dataclass(slots=True)
 class _Request:
     atoms: Atoms
     properties: tuple[str, ...]
     timeout: float
     alone: bool = False
+    made: float = field(default_factory=time.perf_counter)
     answer: Future[Evaluation] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Place:
+    """A place for a worker, held by one thread at a time; empty until it is first needed."""
+
+    worker: WorkerProcess | None = None
+    busy_until: float | None = None
+
+    def clear(self) -> None:
+        """End the worker."""
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            worker.close()
 
 
 class EvaluationEngine:
     """Worker processes and the queue in front of them.
+
+    Where a request is one structure, the case's own thread takes it to a free worker: a hand-over
+    to another thread costs more than all else that the harness does.
 
     Args:
         make_worker: Makes a worker that is not started.
@@ -49,6 +70,9 @@ class EvaluationEngine:
         batch_limit: Most structures in one request to a worker.
         start_timeout: Seconds a worker may take to load the model.
         energy_corrections: What the card says the model's energies contain.
+
+    Attributes:
+        times: Where the time goes.
     """
 
     def __init__(
@@ -61,26 +85,30 @@ class EvaluationEngine:
         energy_corrections: EnergyCorrections = "none",
     ) -> None:
         self.energy_corrections: EnergyCorrections = energy_corrections
+        self.times = Times(workers)
         self._make_worker = make_worker
         self._batch_limit = batch_limit
         self._start_timeout = start_timeout
         self._requests: queue.Queue[list[_Request] | None] = queue.Queue()
+        self._places = [_Place() for _ in range(workers)]
+        # Last in, first out: a loaded worker is taken before another one is loaded.
+        self._free: queue.LifoQueue[_Place] = queue.LifoQueue()
         self._threads = [
             threading.Thread(target=self._serve, name=f"worker-{i}", daemon=True)
             for i in range(workers)
         ]
-        self._first: WorkerProcess | None = None
-        self._lock = threading.Lock()
+        self._closed = False
 
     def start(self) -> None:
-        """Load the model in one worker; the others load when their thread starts.
+        """Load the model in one worker; the others load when they are needed.
 
         Raises:
             CaseError: The model cannot be loaded.
         """
-        worker = self._make_worker()
-        worker.start(self._start_timeout)
-        self._first = worker
+        first, *others = self._places
+        self._load(first)
+        for place in [*others, first]:
+            self._free.put(place)
         for thread in self._threads:
             thread.start()
 
@@ -90,7 +118,12 @@ class EvaluationEngine:
         Raises:
             CaseError: What went wrong with this structure.
         """
-        return self.evaluate_together([atoms], properties, timeout)[0]
+        request = _Request(atoms, properties, timeout)
+        if self._batch_limit == 1:
+            self._process([request])
+        else:
+            self._requests.put([request])
+        return request.answer.result()
 
     def evaluate_together(
         self, structures: Sequence[Atoms], properties: tuple[str, ...], timeout: float
@@ -105,6 +138,8 @@ class EvaluationEngine:
         Raises:
             CaseError: What went wrong with the first of them that failed.
         """
+        if len(structures) == 1:
+            return [self.evaluate(structures[0], properties, timeout)]
         requests = [_Request(atoms, properties, timeout) for atoms in structures]
         size = self._batch_limit
         for start in range(0, len(requests), size):
@@ -112,31 +147,46 @@ class EvaluationEngine:
         return [request.answer.result() for request in requests]
 
     def close(self) -> None:
-        """Stop the workers; unanswered requests fail."""
+        """Stop the workers; requests that come later fail."""
+        self._closed = True
         for _ in self._threads:
             self._requests.put(None)
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
+        for _ in self._places:
+            with suppress(queue.Empty):  # a busy one ends with this process
+                self._free.get(timeout=max(0.01, deadline - time.monotonic())).clear()
+        for _ in self._places:  # whoever waits for a place is told
+            self._free.put(_Place())
         for thread in self._threads:
-            thread.join(timeout=5.0)
+            thread.join(timeout=max(0.01, deadline - time.monotonic()))
+        self.times.stop(place.busy_until for place in self._places)
+
+    def _load(self, place: _Place) -> WorkerProcess:
+        if self._closed:
+            msg = "the run was stopped"
+            raise WorkerCrashedError(msg)
+        if place.worker is None:
+            worker = self._make_worker()
+            with self.times.timed("loading"):
+                worker.start(self._start_timeout)
+            place.worker = worker
+        return place.worker
 
     def _serve(self) -> None:
-        with self._lock:
-            worker, self._first = self._first, None
-        while True:
-            batch = self._take()
-            if batch is None:
-                break
-            try:
-                if worker is None:
-                    worker = self._make_worker()
-                    worker.start(self._start_timeout)
-                self._answer(worker, batch)
-            except CaseError as error:
-                if worker is not None:
-                    worker.close()
-                worker = None
-                self._fail_or_split(batch, error)
-        if worker is not None:
-            worker.close()
+        while (batch := self._take()) is not None:
+            self._process(batch)
+
+    def _process(self, batch: Sequence[_Request]) -> None:
+        """Answer a batch, with whichever worker is free first."""
+        place = self._free.get()
+        try:
+            self._answer(self._load(place), batch)
+        except CaseError as error:
+            place.clear()
+            self._fail_or_split(batch, error)
+        finally:
+            place.busy_until = time.perf_counter()
+            self._free.put(place)
 
     def _take(self) -> list[_Request] | None:
         first = self._requests.get()
@@ -161,7 +211,10 @@ class EvaluationEngine:
     def _answer(self, worker: WorkerProcess, batch: Sequence[_Request]) -> None:
         timeout = sum(request.timeout for request in batch)
         structures = [request.atoms for request in batch]
+        start = time.perf_counter()
         answers = worker.evaluate(structures, batch[0].properties, timeout)
+        waited = [start - request.made for request in batch]
+        self.times.answered(answers, time.perf_counter() - start, waited)
         for request, answer in zip(batch, answers, strict=True):
             if isinstance(answer, UipbenchError):
                 request.answer.set_exception(answer)
@@ -172,75 +225,8 @@ class EvaluationEngine:
         """A structure that breaks a worker fails alone; its companions are tried one by one."""
         retry = len(batch) > 1 and isinstance(error, WorkerCrashedError | WorkerTimeoutError)
         for request in batch:
-            if retry:
+            if retry and not self._closed:
                 request.alone = True
                 self._requests.put([request])
             elif not request.answer.done():
                 request.answer.set_exception(error)
-
-
-class EngineCalculator(Calculator):
-    """What a task sees: an ASE calculator that counts, and that stops at the case's time limit.
-
-    Args:
-        engine: Where the evaluations happen.
-        limit: Seconds of evaluation the case may use.
-
-    Attributes:
-        seconds: Seconds of evaluation used.
-        evaluations: Structures evaluated.
-        energy_corrections: Those of the engine.
-    """
-
-    implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress"]
-
-    def __init__(
-        self, engine: EvaluationEngine, *, limit: float, count: Callable[[], None] = lambda: None
-    ) -> None:
-        super().__init__()
-        self.energy_corrections = engine.energy_corrections
-        self._engine = engine
-        self._limit = limit
-        self._count = count
-        self.seconds = 0.0
-        self.evaluations = 0
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """ASE's hook: energy and forces always, stress when it is asked for.
-
-        Raises:
-            CaseError: What went wrong with this structure.
-        """
-        super().calculate(atoms, properties, system_changes)
-        wanted = ("energy", "forces", "stress") if "stress" in properties else ("energy", "forces")
-        (evaluation,) = self._evaluated([self.atoms], wanted)
-        self.results = {"energy": evaluation.energy, "forces": evaluation.forces}
-        if evaluation.stress is not None:
-            self.results["stress"] = evaluation.stress
-
-    def evaluate_together(self, structures: Sequence[Atoms]) -> list[Evaluation]:
-        """Energies and forces of structures, in as few requests as the engine's limit allows.
-
-        Raises:
-            CaseError: What went wrong with the first of them that failed.
-        """
-        return self._evaluated(structures, ("energy", "forces"))
-
-    def _evaluated(
-        self, structures: Sequence[Atoms], properties: tuple[str, ...]
-    ) -> list[Evaluation]:
-        left = self._limit - self.seconds
-        if left <= 0:
-            msg = f"used {self.seconds:.0f} s of evaluations, limit {self._limit:g} s (--limit)"
-            raise CaseTimeoutError(msg)
-        found = self._engine.evaluate_together(structures, properties, left)
-        for evaluation in found:
-            self.seconds += evaluation.seconds
-            self.evaluations += 1
-            self._count()
-        return found

@@ -46,17 +46,16 @@ class Journal:
         records = [record for record in parsed if record is not None]
         return records, len(parsed) - len(records)
 
-    def append(self, record: CaseRecord) -> None:
-        """Write one record and wait until it is on the disk.
+    def append(self, *records: CaseRecord) -> None:
+        """Write records and wait, once, until they are on the disk.
 
         Raises:
             ResultFileError: The disk is full or the folder cannot be written.
         """
-        text = record.model_dump_json()
-        line = json.dumps({"sha256": _digest(text), "record": text}) + "\n"
+        lines = "".join(map(_line, records))
         try:
             file = self._open()
-            file.write(line.encode())
+            file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -84,6 +83,11 @@ class Journal:
         """Delete the journal, once its records are in the result file."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+
+def _line(record: CaseRecord) -> str:
+    text = record.model_dump_json()
+    return json.dumps({"sha256": _digest(text), "record": text}) + "\n"
 
 
 def _digest(text: str) -> str:

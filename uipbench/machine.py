@@ -19,14 +19,19 @@ def physical_memory() -> int | None:
         return None
 
 
-def provenance(started: str) -> Provenance:
-    """Where this process runs, and of which uipbench."""
+def provenance(started: str, processors: str = "") -> Provenance:
+    """Where this process runs, and of which uipbench.
+
+    Args:
+        started: When the run began.
+        processors: What the models ran on, where it is not this machine.
+    """
     return Provenance(
         uipbench_version=version("uipbench"),
         commit=_commit(),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
+        processor=processors or processor(),
         started=started,
     )
 
@@ -41,7 +46,8 @@ def _commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of this machine's processor and its number of cores."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -7,6 +7,7 @@ they are recomputed from the records (:mod:`uipbench.metrics`).
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,9 +21,11 @@ from uipbench.outcome import Failed, Outcome, Predicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 SCHEMA_VERSION = 1
+PUBLIC_RESULTS = Path(__file__).parent / "leaderboard" / "results"
+"""Folder of the committed results."""
+
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=80)]
 ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.@-]*$", max_length=80)]
 Text = Annotated[str, Field(max_length=2000)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from uipbench import metrics
-from uipbench.engine import EngineCalculator, EvaluationEngine
+from uipbench.engine_calculator import EngineCalculator
 from uipbench.errors import CaseError, NonFiniteError, UipbenchError, UnsupportedElementsError
 from uipbench.outcome import Failed, Outcome, Predicted, Prediction
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from uipbench.case import Case
+    from uipbench.engine import EvaluationEngine
     from uipbench.plan import Job
 
 
@@ -65,8 +68,8 @@ class Runner:
         self._in_flight = in_flight
         self._observer = observer
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
-        """Yield every job with its outcome, as they finish.
+    def run(self, jobs: Sequence[Job]) -> Iterator[list[tuple[Job, Outcome]]]:
+        """Yield jobs with their outcomes as they finish, all at once that finished meanwhile.
 
         Raises:
             UipbenchError: Something that does not belong to one case.
@@ -77,11 +80,17 @@ class Runner:
             waiting.put(job)
         for _ in range(min(self._in_flight, len(jobs))):
             threading.Thread(target=self._work, args=(waiting, finished), daemon=True).start()
-        for _ in jobs:
-            item = finished.get()
-            if isinstance(item.outcome, UipbenchError):
-                raise item.outcome
-            yield item.job, item.outcome
+        left = len(jobs)
+        while left:
+            items = [finished.get()]
+            with suppress(queue.Empty):
+                while True:
+                    items.append(finished.get_nowait())
+            left -= len(items)
+            whole, error = _until_error(items)
+            yield whole
+            if error is not None:
+                raise error
 
     def _work(self, waiting: queue.SimpleQueue[Job], finished: queue.Queue[Finished]) -> None:
         while True:
@@ -89,13 +98,18 @@ class Runner:
                 job = waiting.get_nowait()
             except queue.Empty:
                 return
-            finished.put(Finished(job, self._outcome(job)))
+            finished.put(Finished(job, self.outcome(job)))
 
-    def _outcome(self, job: Job) -> Outcome | UipbenchError:
-        """The one place that turns exceptions into outcomes."""
+    def outcome(self, job: Job) -> Outcome | UipbenchError:
+        """What comes of one job, in this thread: the one place that turns exceptions into outcomes.
+
+        Returns:
+            The outcome, or an error that does not belong to this case.
+        """
         calculator = EngineCalculator(
             self._engine, limit=self._limit, count=self._observer.evaluated
         )
+        start = time.perf_counter()
         try:
             self._check_elements(job.case)
             prediction = job.task.predict(job.case, calculator, job.protocol)
@@ -114,6 +128,9 @@ class Runner:
                 seconds=round(calculator.seconds, 3),
                 evaluations=calculator.evaluations,
             )
+        finally:
+            own = time.perf_counter() - start - calculator.blocked
+            self._engine.times.add("optimiser", own)
         return Failed(
             kind=kind,
             message=" ".join(message.split()),
@@ -126,6 +143,15 @@ class Runner:
         if missing:
             msg = f"the model's card does not list {', '.join(missing)}"
             raise UnsupportedElementsError(msg)
+
+
+def _until_error(
+    items: Sequence[Finished],
+) -> tuple[list[tuple[Job, Outcome]], UipbenchError | None]:
+    """Outcomes, and the first error that stops the run."""
+    errors = [i.outcome for i in items if isinstance(i.outcome, UipbenchError)]
+    whole = [(i.job, i.outcome) for i in items if not isinstance(i.outcome, UipbenchError)]
+    return whole, errors[0] if errors else None
 
 
 def check_finite(prediction: Prediction) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
-from uipbench.engine import EvaluationEngine
 from uipbench.environments import Environment, package_versions
-from uipbench.errors import CaseError, EnvironmentSetupError, ResultFileError
+from uipbench.errors import ResultFileError
+from uipbench.execution import Executor, LocalExecutor
 from uipbench.journal import Journal
 from uipbench.machine import physical_memory, provenance
 from uipbench.plan import (
@@ -36,9 +37,7 @@ from uipbench.results import (
     result_path,
     write_result,
 )
-from uipbench.runner import Observer, Runner
 from uipbench.weights import warn_of_pickle, weights_sha256
-from uipbench.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,10 +45,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from uipbench.modelfile import ModelFile
+    from uipbench.outcome import Outcome
+    from uipbench.runner import Observer
     from uipbench.task import Task
-
-GPU_BATCH = 32
-"""Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +62,8 @@ class RunOptions:
         limit: Seconds of evaluation a case may use.
         memory: GB that evaluations may use; 0: what the machine has, on a GPU no limit.
         workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
+        executor: ``local``: this process and its workers; ``dask``: a Dask cluster.
+        scheduler: Address of the cluster's scheduler, or None for a cluster on this machine.
         own_data: The user's own set that the cases are of, or None for the public ones.
     """
 
@@ -75,6 +75,8 @@ class RunOptions:
     memory: float = 0.0
     workers: int = 0
     own_data: OwnDataRecord | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -123,6 +125,7 @@ class Session:
         self.check: CheckRecord | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
+        self.executor: Executor | None = None
 
     @property
     def folder(self) -> Path:
@@ -211,54 +214,40 @@ class Session:
             EnvironmentSetupError: The model cannot be loaded.
             ResultFileError: The journal cannot be written.
         """
-        engine = self._engine()
-        try:
-            engine.start()
-        except CaseError as error:
-            msg = f"{self.model.path.name}: the model cannot be loaded: {error}"
-            raise EnvironmentSetupError(msg) from error
-        runner = Runner(
-            engine,
-            elements=self.record.card.elements,
-            limit=self.options.limit,
-            in_flight=self.options.n_workers * (2 if self.options.on_cpu else GPU_BATCH),
-            observer=observer,
-        )
         journals = {job.task.name: self._journal(job.task) for job in jobs}
+        executor = self._executor()
+        self.executor = executor
         try:
-            for job, outcome in runner.run(jobs):
-                record = CaseRecord(
-                    case_id=job.case.id,
-                    protocol=job.protocol,
-                    key=job.key,
-                    outcome=outcome_record(outcome),
-                )
-                journals[job.task.name].append(record)
-                observer.finished(job, outcome)
-                yield record
+            for finished in executor.run(jobs, observer):
+                records = [_record(job, outcome) for job, outcome in finished]
+                for name, journal in journals.items():
+                    pairs = zip(finished, records, strict=True)
+                    mine = [r for (job, _), r in pairs if job.task.name == name]
+                    if mine:
+                        with self.timed_io():
+                            journal.append(*mine)
+                for job, outcome in finished:
+                    observer.finished(job, outcome)
+                yield from records
         finally:
-            engine.close()
+            executor.close()
             for journal in journals.values():
                 journal.close()
 
-    def _engine(self) -> EvaluationEngine:
-        def make_worker() -> WorkerProcess:
-            return WorkerProcess(
-                self.model,
-                self.environment,
-                checkpoint=self.options.checkpoint,
-                device=self.options.device,
-                dtype=self.options.dtype,
-                threads=1,
-                memory=self.options.memory_bytes,
-            )
+    @contextmanager
+    def timed_io(self) -> Iterator[None]:
+        """Count what the block takes as reading and writing of files."""
+        times = self.executor.times if self.executor else None
+        with times.timed("io") if times else nullcontext():
+            yield
 
-        return EvaluationEngine(
-            make_worker,
-            workers=self.options.n_workers,
-            batch_limit=1 if self.options.on_cpu else GPU_BATCH,
-            energy_corrections=self.record.card.energy_corrections,
-        )
+    def _executor(self) -> Executor:
+        options = self.options
+        if options.executor == "local":
+            return LocalExecutor(self.model, self.environment, options)
+        from uipbench.cluster import ClusterExecutor
+
+        return ClusterExecutor(self.model, self.environment, options)
 
     def write(self, tasks: Iterable[Task]) -> list[Path]:
         """Write the result file of each task that has a journal, then drop the journal.
@@ -294,8 +283,17 @@ class Session:
             task_version=task_version(task),
             model=self.record,
             settings=self.options.settings,
-            provenance=provenance(self._started),
+            provenance=provenance(self._started, self.executor.processors if self.executor else ""),
             records=self.fresh_records(task),
             check=self.check,
             own_data=self.options.own_data,
         )
+
+
+def _record(job: Job, outcome: Outcome) -> CaseRecord:
+    return CaseRecord(
+        case_id=job.case.id,
+        protocol=job.protocol,
+        key=job.key,
+        outcome=outcome_record(outcome),
+    )

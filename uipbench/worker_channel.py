@@ -51,6 +51,7 @@ class WorkerChannel:
         self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path
     ) -> None:
         self._tail = bytearray()
+        self._unread = memoryview(b"")
         started: Future[subprocess.Popen[bytes]] = Future()
         self._thread = threading.Thread(
             target=self._run,
@@ -61,6 +62,7 @@ class WorkerChannel:
         self._thread.start()
         try:
             self.process = started.result()
+            os.set_blocking(self.process.stdin.fileno(), False)  # type: ignore[union-attr]
         except OSError as error:
             msg = f"the worker cannot be started: {error}"
             raise WorkerCrashedError(msg) from error
@@ -138,18 +140,22 @@ class WorkerChannel:
     def _send(self, frame: bytes, deadline: float) -> None:
         assert self.process.stdin is not None  # noqa: S101
         file = self.process.stdin.fileno()
-        os.set_blocking(file, False)
         view = memoryview(frame)
         while view:
-            _wait_for(file, select.POLLOUT, deadline)
-            with suppress(BlockingIOError):
+            try:
                 view = view[os.write(file, view) :]
+            except BlockingIOError:
+                _wait_for(file, select.POLLOUT, deadline)
 
     def _read(self, size: int, deadline: float) -> bytes:
-        assert self.process.stdout is not None  # noqa: S101
-        file = self.process.stdout.fileno()
-        _wait_for(file, select.POLLIN, deadline)
-        return os.read(file, min(size, _READ_BYTES))
+        """Some bytes; what the pipe holds beyond them is kept for the next call."""
+        if not self._unread:
+            assert self.process.stdout is not None  # noqa: S101
+            file = self.process.stdout.fileno()
+            _wait_for(file, select.POLLIN, deadline)
+            self._unread = memoryview(os.read(file, _READ_BYTES))
+        taken, self._unread = self._unread[:size], self._unread[size:]
+        return bytes(taken)
 
     def _obituary(self) -> str:
         """One line on how the process ended."""

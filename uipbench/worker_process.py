@@ -51,6 +51,7 @@ class Evaluation:
         stress: (6,) in eV/Å^3 in Voigt order, or None where it was not asked for.
         seconds: Time in the model; of a batch, the structure's share by atoms.
         changed: What the model changed in its copy of the structure, where that was watched.
+        graph_seconds: Part of ``seconds`` that went into the graph, where the model tells.
     """
 
     energy: float
@@ -58,6 +59,7 @@ class Evaluation:
     stress: np.ndarray | None
     seconds: float
     changed: tuple[str, ...] = ()
+    graph_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,5 +290,10 @@ class WorkerProcess:
         stress = fields.get("stress")
         changed = tuple(map(str, fields.get("changed", ())))
         return Evaluation(
-            float(fields["energy"]), fields["forces"], stress, fields["seconds"], changed
+            float(fields["energy"]),
+            fields["forces"],
+            stress,
+            fields["seconds"],
+            changed,
+            fields.get("graph_seconds"),
         )

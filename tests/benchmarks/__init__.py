@@ -1,1 +1,1 @@
-"""Benchmarks: ``pytest tests/benchmarks --benchmark-enable`` on an otherwise idle machine."""
+"""Benchmarks: see CONTRIBUTING.md; on an otherwise idle machine."""

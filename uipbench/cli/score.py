@@ -62,6 +62,15 @@ EXIT_INTERRUPTED = 130
 @shared.memory
 @shared.workers
 @click.option(
+    "--executor",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="dask: cases run on a Dask cluster, without --scheduler one of this machine's processes.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of Dask's, such as tcp://node1:8786.")
+@click.option("--profile", is_flag=True, help="Show where the time of the run went.")
+@click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Score own cases of this folder; results go to FOLDER/results unless --out is given.",
@@ -83,12 +92,14 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
       uipbench score chgnet
       uipbench score ./my_model.py --cases 'cu_*' --tier full
       uipbench score chgnet --data my-cases
+      uipbench score chgnet --tier full --executor dask --scheduler tcp://node1:8786
       uipbench score chgnet --checkpoint fine-tuned.pth.tar --name chgnet@ft-lif
     """
     for option in ("checkpoint", "name"):
         if options[option] is not None and len(models) > 1:
             msg = f"--{option} belongs to one MODEL; {len(models)} are given"
             raise click.UsageError(msg)
+    _check_executor(options)
     from uipbench.console import make_console
 
     console = make_console(stderr=as_json)
@@ -106,7 +117,18 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     sys.exit(EXIT_FAILED_CASES if failures else 0)
 
 
+def _check_executor(options: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if options["scheduler"] and options["executor"] != "dask":
+        msg = "--scheduler belongs to --executor dask"
+        raise click.UsageError(msg)
+    if options["profile"] and options["executor"] != "local":
+        msg = "--profile is of runs on this machine; leave out --executor"
+        raise click.UsageError(msg)
+
+
 def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    from uipbench.cli.profile import show_profile
     from uipbench.console import reporting
     from uipbench.outcome import PROTOCOLS
     from uipbench.plan import Selection
@@ -118,7 +140,17 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
         own, tasks = own_tasks(options["data"], options["tasks"], options["out"])
     else:
         tasks = select_tasks(options["tasks"])
-    names = ("out", "checkpoint", "device", "dtype", "limit", "memory", "workers")
+    names = (
+        "out",
+        "checkpoint",
+        "device",
+        "dtype",
+        "limit",
+        "memory",
+        "workers",
+        "executor",
+        "scheduler",
+    )
     run = RunOptions(**{name: options[name] for name in names}, own_data=own)
 
     with reporting(console) as report:
@@ -136,6 +168,8 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
     )
     with session.lock():
         _run(session, selection, console, force=options["force"])
+        if options["profile"]:
+            show_profile(session, console)
         results = {task.name: session.result(task) for task in tasks}
     scores = _show(session, selection, results, console)
     failed = _say_failures(results, console)
@@ -144,6 +178,7 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
 
 def _run(session: Session, selection: Selection, console: Console, *, force: bool) -> None:
     """Check the model, compute what is missing, and write result files and page."""
+    from uipbench.cli.expected import say_expected
     from uipbench.console import ScoreProgress, duration
 
     jobs = session.jobs(selection)
@@ -160,22 +195,26 @@ def _run(session: Session, selection: Selection, console: Console, *, force: boo
         computed = bool(session.write(selection.tasks))
     else:
         _say_stale(session, selection, console)
-        there = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
-        console.print(f"[bold]{name}[/]: {what}{there}")
+        kept = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
+        console.print(f"[bold]{name}[/]: {what}{kept}")
+        expected = say_expected(session, missing, console)
         start = time.monotonic()
+        there = len(jobs) - len(missing)
         try:
-            progress = ScoreProgress(console, name, missing, already=len(jobs) - len(missing))
+            progress = ScoreProgress(console, name, missing, already=there, expected=expected)
             with progress:
                 for _ in session.compute(missing, progress):
                     pass
         except KeyboardInterrupt:
             console.print("interrupted; finished cases are kept, run the same command to go on")
             sys.exit(EXIT_INTERRUPTED)
-        computed = bool(session.write(selection.tasks))
+        with session.timed_io():
+            computed = bool(session.write(selection.tasks))
         console.print(f"computed {len(missing)} in {duration(time.monotonic() - start)}")
     page = session.options.out / "site" / "index.html"
     if computed or not page.exists():
-        _write_page(session, selection)
+        with session.timed_io():
+            _write_page(session, selection)
     console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
     console.print(f"page:    {page}", markup=False, soft_wrap=True)
 
@@ -205,17 +244,16 @@ def _say_stale(session: Session, selection: Selection, console: Console) -> None
 
 def _write_page(session: Session, selection: Selection) -> None:
     from uipbench.registry import load_tasks
-    from uipbench.results import load_results
+    from uipbench.results import PUBLIC_RESULTS, load_results
     from uipbench.site.build import build_site
 
     out = session.options.out
-    public = Path(__file__).parent.parent / "leaderboard" / "results"
     own = load_results(out)
     if session.options.own_data is not None:
         build_site(out / "site", results=own, tasks=list(selection.tasks))
         return
     names = frozenset(result.model.card.name for result in own)
-    others = [r for r in load_results(public) if r.model.card.name not in names]
+    others = [r for r in load_results(PUBLIC_RESULTS) if r.model.card.name not in names]
     results = [*others, *own]
     build_site(out / "site", results=results, tasks=list(load_tasks().values()), own=names)
 

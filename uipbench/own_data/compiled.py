@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -14,10 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uipbench.case import Case
-from uipbench.casefiles import CaseFile, LevelOfTheory, Quantity, sha256_of, write_case
+from uipbench.casefiles import CaseFile, LevelOfTheory, Quantity, write_new_folder
 from uipbench.errors import CaseError, ReferenceDataError, RegistryError
 from uipbench.own_data.structures import extxyz, geometry_problems, read_structures
-from uipbench.own_data.table import TABLE_NAME, OwnCase, OwnTable, read_table, row_name
+from uipbench.own_data.table import (
+    TABLE_NAME,
+    OwnCase,
+    OwnTable,
+    read_bounded,
+    read_table,
+    row_names,
+)
 from uipbench.reference_calculator import values_of_energies
 from uipbench.registry import load_task
 
@@ -59,12 +67,11 @@ def open_own_data(folder: Path, into: Path) -> OwnData:
         msg = f"{folder / TABLE_NAME}: no [[case]] yet; see docs/own_data.md"
         raise ReferenceDataError(msg)
     files = sorted({TABLE_NAME, *(case.file_name for case in table.case)})
-    compiled = [_compile(folder, table, index) for index in range(len(table.case))]
-    digests = [f"{name} {sha256_of(folder / name)}" for name in files]
+    digests = [f"{n} {hashlib.sha256(read_bounded(folder / n)).hexdigest()}" for n in files]
     digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     target = into / digest[:16]
-    if not target.is_dir():
-        _write(target, compiled)
+    if not target.is_dir():  # else these very files were found to be right before
+        _write(target, _compile_all(folder, table))
     names = sorted({case.task for case in table.case})
     return OwnData(table.name, digest, tuple(own_task(n, target, table.name) for n in names))
 
@@ -77,9 +84,10 @@ def unfinished(folder: Path) -> list[str]:
     """
     table = read_table(folder)
     problems = [] if table.case else [f"{folder / TABLE_NAME}: no [[case]] yet"]
-    for index in range(len(table.case)):
+    names = row_names(folder, table)
+    for row, name in zip(table.case, names, strict=True):
         try:
-            _compile(folder, table, index)
+            _compile(folder, table, row, name)
         except ReferenceDataError as error:
             problems.append(str(error))
     return problems
@@ -101,8 +109,9 @@ def _write(target: Path, compiled: list[tuple[CaseFile, str]]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
     try:
-        for file, text in compiled:
-            write_case(partial / file.task, file, text)
+        for task in {file.task for file, _ in compiled}:
+            write_new_folder(partial / task, [pair for pair in compiled if pair[0].task == task])
+        os.sync()
         partial.replace(target)
     except OSError:
         if not target.is_dir():  # else another run has just written the same
@@ -111,10 +120,14 @@ def _write(target: Path, compiled: list[tuple[CaseFile, str]]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _compile(folder: Path, table: OwnTable, index: int) -> tuple[CaseFile, str]:
-    row = table.case[index]
-    text = (folder / TABLE_NAME).read_text(errors="replace")
-    where = f"{folder / TABLE_NAME}: {row_name(text, index, row.id)}"
+def _compile_all(folder: Path, table: OwnTable) -> list[tuple[CaseFile, str]]:
+    names = row_names(folder, table)
+    rows = zip(table.case, names, strict=True)
+    return [_compile(folder, table, row, name) for row, name in rows]
+
+
+def _compile(folder: Path, table: OwnTable, row: OwnCase, name: str) -> tuple[CaseFile, str]:
+    where = f"{folder / TABLE_NAME}: {name}"
     try:
         task = load_task(row.task)
     except RegistryError as error:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from uipbench.errors import ReferenceDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 TABLE_NAME = "cases.toml"
@@ -125,12 +126,20 @@ def read_bounded(path: Path) -> bytes:
         raise ReferenceDataError(msg) from error
 
 
-def row_name(text: str, index: int, case_id: str) -> str:
-    """Such as ``line 12, case 2 ('mgo_100')``."""
-    starts = [
-        m.start() for m in re.finditer(r"^[ \t]*\[\[[ \t]*case[ \t]*\]\]", text, re.MULTILINE)
-    ]
-    line = f"line {text.count(chr(10), 0, starts[index]) + 1}, " if index < len(starts) else ""
+def row_names(folder: Path, table: OwnTable) -> list[str]:
+    """Of every row, such as ``line 12, case 2 ('mgo_100')``."""
+    lines = _first_lines((folder / TABLE_NAME).read_text(errors="replace"))
+    return [_row_name(lines, index, row.id) for index, row in enumerate(table.case)]
+
+
+def _first_lines(text: str) -> list[int]:
+    """Line numbers at which rows begin."""
+    begin = re.compile(r"[ \t]*\[\[[ \t]*case[ \t]*\]\]")
+    return [n for n, line in enumerate(text.split("\n"), start=1) if begin.match(line)]
+
+
+def _row_name(lines: Sequence[int], index: int, case_id: str) -> str:
+    line = f"line {lines[index]}, " if index < len(lines) else ""
     return f"{line}case {index + 1} ('{case_id}')"
 
 
@@ -140,7 +149,7 @@ def _where(text: str, raw: dict[str, Any], location: list[str]) -> str:
         row = raw["case"][index]
         name = str(row.get("id", "no id"))[:80] if isinstance(row, dict) else "not a table"
         field = ".".join(location[2:])
-        return row_name(text, index, name) + (f", field '{field}'" if field else "")
+        return _row_name(_first_lines(text), index, name) + (f", field '{field}'" if field else "")
     return f"field '{'.'.join(location)}'"
 
 
@@ -148,7 +157,7 @@ def _check_twice(path: Path, text: str, table: OwnTable) -> None:
     seen: set[tuple[str, str]] = set()
     for index, case in enumerate(table.case):
         if (case.task, case.id) in seen:
-            where = row_name(text, index, case.id)
+            where = _row_name(_first_lines(text), index, case.id)
             msg = f"{path}: {where}, field 'id': there is a {case.task} case '{case.id}' above"
             raise ReferenceDataError(msg)
         seen.add((case.task, case.id))

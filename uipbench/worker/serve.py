@@ -51,7 +51,7 @@ class Channel:
     """
 
     def __init__(self) -> None:
-        self._read, self._write = os.dup(0), os.dup(1)
+        self._read, self._write = os.fdopen(os.dup(0), "rb"), os.dup(1)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(2, 1)
@@ -59,7 +59,7 @@ class Channel:
 
     def receive(self) -> wire.Message:
         """Next request."""
-        return wire.read_message(lambda size: os.read(self._read, size))
+        return wire.read_message(self._read.read1)
 
     def send(self, message: Reply) -> None:
         """Send a whole reply."""
@@ -107,18 +107,33 @@ class Model:
 
     def _evaluate_batch(self, structures: list[Atoms], properties: tuple[str, ...]) -> list[Reply]:
         batch = cast("Any", self._batch)
-        start = time.perf_counter()
+        before, start = _graph_seconds(batch), time.perf_counter()
         results = batch([atoms.copy() for atoms in structures], properties)
         seconds = time.perf_counter() - start
-        n_atoms = sum(map(len, structures))
+        graph = _since(before, batch)
+        shares = [len(atoms) / sum(map(len, structures)) for atoms in structures]
         return [
-            _reply(partial(_given, result), atoms, properties, seconds * len(atoms) / n_atoms)
-            for atoms, result in zip(structures, results, strict=True)
+            _reply(partial(dict, result), atoms, properties, seconds * share)
+            | {name: value * share for name, value in graph.items()}
+            for atoms, result, share in zip(structures, results, shares, strict=True)
         ]
 
 
 def _evaluate_one(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) -> Reply:  # noqa: ANN401
-    return _reply(lambda: _calculate(calculator, atoms, properties), atoms, properties, None)
+    before = _graph_seconds(calculator)
+    reply = _reply(lambda: _calculate(calculator, atoms, properties), atoms, properties, None)
+    return reply | _since(before, calculator)
+
+
+def _graph_seconds(calculator: Any) -> float | None:  # noqa: ANN401
+    """Seconds that a calculator has spent on graphs so far, where it counts them."""
+    found = getattr(calculator, "graph_seconds", None)
+    return float(found) if isinstance(found, int | float) else None
+
+
+def _since(before: float | None, calculator: Any) -> dict[str, float]:  # noqa: ANN401
+    after = _graph_seconds(calculator)
+    return {} if before is None or after is None else {"graph_seconds": after - before}
 
 
 def _changes(before: Atoms, after: Atoms) -> list[str]:
@@ -132,10 +147,6 @@ def _changes(before: Atoms, after: Atoms) -> list[str]:
         for name in {*old, *new}
         if name not in old or name not in new or not np.array_equal(old[name], new[name])
     )
-
-
-def _given(results: dict[str, Any]) -> dict[str, Any]:
-    return dict(results)
 
 
 def _calculate(calculator: Any, atoms: Atoms, properties: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401

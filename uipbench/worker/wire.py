@@ -22,6 +22,7 @@ PREFIX = struct.Struct("<4sIQ")
 MAX_HEADER_BYTES = 64 * 2**20
 MAX_PAYLOAD_BYTES = 4 * 2**30
 _ARRAY = "__array__"
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _DTYPES = {"<f8": np.dtype("<f8"), "<i8": np.dtype("<i8")}
 
 Message = dict[str, Any]
@@ -50,7 +51,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
         WireError: Larger than the bounds, or an array that is neither of floats nor integers.
     """
     payload = bytearray()
-    header = json.dumps(_flatten(message, payload), separators=(",", ":")).encode()
+    header = _to_json(_flatten(message, payload)).encode()
     _check_bounds(len(header), len(payload))
     return b"".join((PREFIX.pack(MAGIC, len(header), len(payload)), header, payload))
 
