@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -201,13 +202,19 @@ def test_plots_hide_models_and_become_images(open_page: Open, site: Path) -> Non
             page.locator(f"#error-plot [data-title='{title}']").click()
         assert waiting.value.path().read_bytes().startswith(start)
     page.set_viewport_size({"width": 1000, "height": 900})
-    width = "drawn => drawn.getBoundingClientRect().width"
     plot = page.locator("#error-plot .main-svg").first
-    assert plot.evaluate(width) > 690
+
+    def width() -> float:
+        return float(plot.evaluate("drawn => drawn.getBoundingClientRect().width"))
+
+    deadline = time.monotonic() + 10
+    while width() <= 690 and time.monotonic() < deadline:  # drawn again for the new window
+        page.wait_for_timeout(50)
+    assert width() > 690
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert plot.evaluate(width) <= 690
+    assert width() <= 690
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    assert plot.evaluate(width) > 690
+    assert width() > 690
 
 
 def test_pages_do_not_scroll_sideways_on_a_phone(open_page: Open, large_site: Path) -> None:
