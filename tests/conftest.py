@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Run = subprocess.CompletedProcess[str]
+
+settings.register_profile("uipbench", deadline=None)  # what is slow on a busy machine is not wrong
+settings.load_profile("uipbench")
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ def message() -> bytes:
 
 POSCAR = b"Cu\n1.0\n3 0 0\n0 3 0\n0 0 3\nCu\n1\nDirect\n0 0 0\n"
 EMT = find_model("emt").path.read_bytes()
-VARIANTS = find_model("mace-mp-0-small").path.read_bytes()[:6000]
+VARIANTS = find_model("mace-mp-0-small").path.read_bytes()
 READERS = {
     "result": (RESULT.read_bytes(), mutated_json, lambda c, _: parse_result(c, "r.json")),
     "journal": (journal_seed(), mutated, in_file("j", lambda p: Journal(p).read())),

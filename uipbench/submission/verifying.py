@@ -235,7 +235,9 @@ def _follows(
             yield f"{where}: {problem}"
             continue
         predicted = _with_answers(case, answers)
-        yield from (f"{where}: {p}" for p in _values(task, predicted, result, outcome, count))
+        calculator = ReferenceCalculator(predicted)
+        calculator.energy_corrections = result.model.card.energy_corrections
+        yield from (f"{where}: {p}" for p in _values(task, case, calculator, outcome, count))
         yield from (f"{where}: {p}" for p in _forces(case, predicted, outcome))
 
 
@@ -260,16 +262,18 @@ def _with_answers(case: Case, answers: Mapping[str, RawPrediction]) -> Case:
 
 
 def _values(
-    task: Task, predicted: Case, result: ResultFile, outcome: PredictedRecord, count: Counter[str]
+    task: Task,
+    case: Case,
+    calculator: ReferenceCalculator,
+    outcome: PredictedRecord,
+    count: Counter[str],
 ) -> Iterator[str]:
-    calculator = ReferenceCalculator(predicted)
-    calculator.energy_corrections = result.model.card.energy_corrections
     try:
-        values = task.predict(predicted, calculator, "fixed").values
+        values = task.predict(case, calculator, "fixed").values
     except (CaseError, ArithmeticError, ValueError, KeyError, IndexError) as error:
         yield f"nothing follows from its raw predictions: {' '.join(str(error).split())[:200]}"
         return
-    units = {task.quantity: task.unit} | {q: r.unit for q, r in predicted.references.items()}
+    units = {task.quantity: task.unit} | {q: r.unit for q, r in case.references.items()}
     for name, stated in outcome.values.items():
         count["values"] += 1
         follows = values.get(name, math.nan)
