@@ -236,7 +236,8 @@ def tiny_disk(tmp_path):
 
 
 def test_full_disk_is_said_and_finished_cases_are_kept(uipbench, tiny_disk):
-    command = ("score", "emt", "--cases", "[ac][glu]_*", "--protocol", "fixed", "--out", "tiny")
+    command = ("score", "emt", "--tasks", "surface_energy", "--cases", "[ac][glu]_*")
+    command += ("--protocol", "fixed", "--out", "tiny")
     line = one_line_error(uipbench(*command, "--workers", "1"))
     assert "No space left on device" in line
     kept, _ = Journal(tiny_disk / "emt" / "surface_energy.journal.jsonl").read()
@@ -282,7 +283,7 @@ def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign
     write_model(tmp_path / "m.py", COUNTING)
     count, whole = tmp_path / "count", tmp_path / "whole"
     command = [sys.executable, "-m", "uipbench", "score", "m.py", "--protocol", "fixed"]
-    command += ["--cases", "[ac][glu]_*", "--workers", "1"]
+    command += ["--tasks", "surface_energy", "--cases", "[ac][glu]_*", "--workers", "1"]
     slow = {**os.environ, "COUNT_FILE": str(count), "CALL_SECONDS": "0.2"}
     check = [sys.executable, "-m", "uipbench", "check", "m.py"]
     unhurried = {**os.environ, "COUNT_FILE": os.devnull}
