@@ -16,6 +16,7 @@ from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
 from uipbench.reference.guide import Guide
 from uipbench.reference.joined_start import JoinedDft
+from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore
 from uipbench.units import GPA
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 BFGS_ALPHA = 15.0
 """Initial Hessian in eV/Å². ASE's 70 needs about twice the steps for slabs, and stops early in
 soft metals, where the first steps are too short."""
-
-SYMMETRY_TOLERANCE_A = 1e-5
-"""As GPAW's; a curvature with rounding errors must not break a symmetry that the forces have."""
 
 EOS_STRAINS = (-0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03)
 """Linear strains of the equation of state."""
@@ -113,7 +111,7 @@ class DftEngine:
             calculator: One with these settings, such as of :meth:`joined_calculator`; without one
                 the calculation starts from atoms.
         """
-        calculator = calculator or StoredDft(settings, self._store, self._logs)
+        calculator = calculator or self.calculator(settings)
         evaluation = calculator.evaluate(atoms)
         self.seconds += evaluation.seconds
         self._log(f"{atoms.get_chemical_formula()} E = {evaluation.energy:.4f} eV")
@@ -136,19 +134,15 @@ class DftEngine:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
         moving = atoms.copy()
-        calculator = calculator or StoredDft(settings, self._store, self._logs)
-        before = calculator.seconds
-        moving.calc = calculator
+        moving.calc = calculator = calculator or self.calculator(settings)
         optimiser = BFGS(moving, alpha=BFGS_ALPHA, logfile=None)
         if self._guide.fits(atoms) and not self._has_begun(atoms, calculator, fmax):
             optimiser.H0 = self._guide.curvature(atoms)
+            # rounding errors of the curvature must not break a symmetry that the forces have
             moving.set_constraint(FixSymmetry(moving, symprec=SYMMETRY_TOLERANCE_A))
-        self._run(optimiser, moving, fmax, max_steps)
-        moving.set_constraint()
-        evaluation = calculator.evaluate(moving)
-        self.seconds += calculator.seconds - before
-        moving.calc = None
-        return DftStructure(moving, evaluation, settings)
+        found = self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=False)
+        found.atoms.set_constraint()
+        return found
 
     def relax_cell(
         self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
@@ -159,15 +153,9 @@ class DftEngine:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
         moving = atoms.copy()
-        calculator = StoredDft(settings, self._store, self._logs)
-        moving.calc = calculator
-        self._run(
-            BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps
-        )
-        evaluation = calculator.evaluate(moving, stress=True)
-        self.seconds += calculator.seconds
-        moving.calc = None
-        return DftStructure(moving, evaluation, settings)
+        moving.calc = self.calculator(settings)
+        optimiser = BFGS(FrechetCellFilter(moving), alpha=BFGS_ALPHA, logfile=None)
+        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
 
     def relax_to_pressure(
         self,
@@ -195,16 +183,12 @@ class DftEngine:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
         moving = atoms.copy()
-        calculator = StoredDft(settings, self._store, self._logs)
-        moving.calc = calculator
+        moving.calc = self.calculator(settings)
         free = FrechetCellFilter(
             moving, exp_cell_factor=math.sqrt(len(moving)), scalar_pressure=pressure
         )
-        self._run(BFGS(free, alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
-        evaluation = calculator.evaluate(moving, stress=True)
-        self.seconds += calculator.seconds
-        moving.calc = None
-        return DftStructure(moving, evaluation, settings)
+        optimiser = BFGS(free, alpha=BFGS_ALPHA, logfile=None)
+        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
 
     def good_start(self, atoms: Atoms, settings: DftSettings) -> Atoms:
         """The structure as a potential relaxes it, or as it is where DFT has begun from it."""
@@ -228,7 +212,7 @@ class DftEngine:
 
     def stress_point(self, atoms: Atoms, settings: DftSettings) -> DftStructure:
         """As :meth:`single_point`, with the stress."""
-        evaluation = StoredDft(settings, self._store, self._logs).evaluate(atoms, stress=True)
+        evaluation = self.calculator(settings).evaluate(atoms, stress=True)
         self.seconds += evaluation.seconds
         self._log(f"{atoms.get_chemical_formula()} E = {evaluation.energy:.4f} eV, with stress")
         return DftStructure(atoms.copy(), evaluation, settings)
@@ -258,19 +242,15 @@ class DftEngine:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
         moving = atoms.copy()
-        calculator = StoredDft(settings, self._store, self._logs)
-        moving.calc = calculator
+        moving.calc = self.calculator(settings)
         free = FrechetCellFilter(
             moving,
             mask=[False, False, True, False, False, False],
             exp_cell_factor=math.sqrt(len(moving)),
             scalar_pressure=-normal_stress,
         )
-        self._run(BFGS(free, alpha=BFGS_ALPHA, logfile=None), moving, fmax, max_steps)
-        evaluation = calculator.evaluate(moving, stress=True)
-        self.seconds += calculator.seconds
-        moving.calc = None
-        return DftStructure(moving, evaluation, settings)
+        optimiser = BFGS(free, alpha=BFGS_ALPHA, logfile=None)
+        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
 
     def _has_begun(self, atoms: Atoms, calculator: StoredDft, fmax: float) -> bool:
         """Whether the store holds the second step from the plain start: then its way goes on."""
@@ -282,6 +262,25 @@ class DftEngine:
             return True
         BFGS(second, alpha=BFGS_ALPHA, logfile=None).step()
         return calculator.is_stored(second)
+
+    def _relaxed(  # noqa: PLR0913 - what the four kinds of relaxation share
+        self,
+        optimiser: BFGS,
+        moving: Atoms,
+        settings: DftSettings,
+        fmax: float,
+        max_steps: int,
+        *,
+        stress: bool,
+    ) -> DftStructure:
+        """Run the optimiser; the last structure with its calculation."""
+        calculator = moving.calc
+        before = calculator.seconds
+        self._run(optimiser, moving, fmax, max_steps)
+        evaluation = calculator.evaluate(moving, stress=stress)
+        self.seconds += calculator.seconds - before
+        moving.calc = None
+        return DftStructure(moving, evaluation, settings)
 
     def _run(self, optimiser: BFGS, atoms: Atoms, fmax: float, max_steps: int) -> None:
         def report() -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from uipbench.errors import ReferenceEngineError
-from uipbench.reference.settings import SETUPS
+from uipbench.reference.origin import symmetric_shift
+from uipbench.reference.settings import SETUPS, SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore, step_key
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _add_setup_path() -> None:
 class StoredDft(Calculator):
     """ASE calculator that reads finished steps from a store and computes the others with GPAW.
 
-    GPAW's wave functions are kept from one step to the next.
+    GPAW's wave functions are kept from one step to the next. It sees the atoms moved to where most
+    of the symmetry of the first structure is usable.
     """
 
     implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress", "magmoms"]
@@ -89,6 +91,7 @@ class StoredDft(Calculator):
         self._store = store
         self._log_folder = log_folder
         self._gpaw: Any = None
+        self._shift = np.zeros(3)
         self.seconds = 0.0
 
     def calculate(
@@ -127,7 +130,9 @@ class StoredDft(Calculator):
         start = time.process_time()
         if self._gpaw is None:
             self._gpaw = self._make_gpaw(key)
+            self._shift = self._origin_shift(atoms)
         bare = atoms.copy()
+        bare.translate(self._shift)
         energy = self._converged_energy(bare, key)
         forces = bare.get_forces()
         return Evaluation(
@@ -138,6 +143,9 @@ class StoredDft(Calculator):
             seconds=time.process_time() - start,
             code=code_version(),
         )
+
+    def _origin_shift(self, atoms: Atoms) -> np.ndarray:
+        return symmetric_shift(atoms) if atoms.pbc.all() else np.zeros(3)
 
     def _converged_energy(self, atoms: Atoms, key: str) -> float:
         """Energy in eV; tried again from atoms with careful mixing where it did not converge.
@@ -186,7 +194,7 @@ class StoredDft(Calculator):
             charge=s.charge,
             convergence=dict(s.scf),
             eigensolver="davidson",
-            symmetry={"tolerance": 1e-5},
+            symmetry={"tolerance": SYMMETRY_TOLERANCE_A},
             maxiter=MAX_ITERATIONS,
             txt=str(self._log_folder / f"{key}.txt"),
             **extra,

@@ -73,6 +73,10 @@ class JoinedDft(StoredDft):
         self._last = atoms.positions.copy()
         return found
 
+    def _origin_shift(self, atoms: Atoms) -> np.ndarray:  # noqa: ARG002
+        """None: densities and atoms stay in the cell of the interface."""
+        return np.zeros(3)
+
     @contextmanager
     def _starting_from_slabs(self, atoms: Atoms, key: str) -> Iterator[None]:
         """GPAW's superposition of atoms replaced while the calculation is set up."""

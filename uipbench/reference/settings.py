@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 SETUPS: Mapping[str, str] = {"Li": "sv3"}
 """Projector-augmented-wave sets that differ from GPAW's default."""
 
+SYMMETRY_TOLERANCE_A = 1e-5
+"""How far atoms may be from their symmetric places."""
+
 Mesh = tuple[int, int, int]
 
 
