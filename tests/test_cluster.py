@@ -21,6 +21,8 @@ from uipbench.scoring import SilentObserver, open_session, score
 from uipbench.session import RunOptions
 
 distributed = pytest.importorskip("distributed")
+from uipbench.cluster import ClusterExecutor  # noqa: E402
+
 SLOW_EMT = """
 import os, time
 from pathlib import Path
@@ -147,6 +149,23 @@ def test_a_case_that_takes_its_workers_along_fails_alone(cluster, tmp_path):
     assert set(failed) == {"al_111"}
     assert failed["al_111"].kind == "worker_crashed"
     assert "2 Dask workers were lost while they had only this case" in failed["al_111"].message
+
+
+def test_a_result_that_is_lost_with_its_worker_is_waited_for(cluster, tmp_path):
+    model, _ = model_file(tmp_path)
+    session, _ = jobs_of(model, tmp_path / "out", cluster)
+    executor = ClusterExecutor(session.model, session.environment, session.options)
+    client = executor._client
+    try:
+        future = client.submit(time.sleep, 1)
+        distributed.wait([future])
+        (holder,) = client.who_has([future])[future.key]
+        os.kill(client.run(os.getpid, workers=[holder])[holder], signal.SIGKILL)
+        while future.status != "lost":
+            time.sleep(0.01)
+        assert executor._settled(future).status == "finished"
+    finally:
+        executor.close()
 
 
 def test_no_scheduler_is_one_line(tmp_path, monkeypatch):

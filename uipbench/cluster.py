@@ -173,14 +173,14 @@ class ClusterExecutor:
         suspects = []
         futures = self._submit(jobs)
         for batch in distributed.as_completed(futures).batches():
-            done = [(futures.pop(future), future) for future in batch]
+            done = [(futures.pop(future), self._settled(future)) for future in batch]
             suspects += [job for job, future in done if _lost(future)]
             yield [(j, self._outcome(f, observer)) for j, f in done if not _lost(f)]
         # Dask also suspects cases that only waited on a lost worker: alone, each shows which it is.
         for job in suspects:
             (future,) = self._submit([job])
             distributed.wait([future])
-            yield [(job, self._outcome(future, observer))]
+            yield [(job, self._outcome(self._settled(future), observer))]
 
     def _submit(self, jobs: Sequence[Job]) -> dict[Any, Job]:
         versions = {job.task.name: task_version(job.task) for job in jobs}
@@ -197,6 +197,15 @@ class ClusterExecutor:
             ): job
             for position, job in enumerate(jobs)
         }
+
+    def _settled(self, future: Any) -> Any:  # noqa: ANN401
+        """The future, waited for again where its worker was lost with the result.
+
+        Dask computes such a case once more by itself.
+        """
+        while future.status == "lost" and self._client.status == "running":
+            distributed.wait([future])
+        return future
 
     def _outcome(self, future: Any, observer: Observer) -> Outcome:  # noqa: ANN401 - Dask is untyped
         if future.status == "finished":

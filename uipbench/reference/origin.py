@@ -47,7 +47,7 @@ def symmetric_shift(atoms: Atoms) -> np.ndarray:
 
 
 def _usable(rotations: np.ndarray, translations: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """(m,) rotations x → Rx + t that need no translation once every x has become x + shift.
+    """Number (m,) of rotations x → Rx + t without a translation once x has become x + shift.
 
     A rotation and its inverse through the origin count once: time reversal gives the other.
     """
@@ -59,7 +59,8 @@ def _usable(rotations: np.ndarray, translations: np.ndarray, shifts: np.ndarray)
     )
     left = translations + shifts[:, None] - np.einsum("oij,mj->moi", rotations, shifts)
     usable = (np.abs(left - np.rint(left)) < EPS).all(axis=2)
-    return np.sum([usable[:, kinds == kind].any(axis=1) for kind in set(kinds)], axis=0)
+    each = [usable[:, kinds == kind].any(axis=1) for kind in set(kinds)]
+    return np.asarray(np.sum(each, axis=0))
 
 
 def _fixed_points(rotations: np.ndarray, translations: np.ndarray) -> np.ndarray:
@@ -70,4 +71,4 @@ def _fixed_points(rotations: np.ndarray, translations: np.ndarray) -> np.ndarray
     wholes = np.array(list(product((0, 1), repeat=6)))
     moves = np.hstack((translations[first], translations[second]))[:, None] + wholes
     points = -np.einsum("pij,pnj->pni", inverses, moves).reshape(-1, 3)
-    return np.unique(np.round(points - np.floor(points + EPS), 8), axis=0)
+    return np.asarray(np.unique(np.round(points - np.floor(points + EPS), 8), axis=0))
