@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ html_theme = "furo"
 html_title = "uipbench"
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "board.html",  # the site has the documentation in its folder docs
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_favicon = "../uipbench/site/assets/favicon.svg"
 html_copy_source = False
 html_math_renderer = "mathml"
@@ -69,7 +81,26 @@ def _keep_colons(  # noqa: PLR0913, PLR0917 - Sphinx's signature
         lines[0] = lines[0].replace(": ", " – ")
 
 
+FOR_SCREEN_READERS = {
+    'class="caption" role="heading">': 'class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Documentation">',
+    '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="This page">',
+    "<pre>": '<pre tabindex="0">',  # it scrolls where a line is long
+}
+"""What axe misses in the pages of Sphinx and its theme."""
+
+
+def _for_screen_readers(app: Sphinx, exception: Exception | None) -> None:
+    if exception is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            text = path.read_text(encoding="utf-8")
+            for old, new in FOR_SCREEN_READERS.items():
+                text = text.replace(old, new)
+            path.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
-    """Register the renderer of formulas."""
+    """Register the renderer of formulas, and what is mended in finished pages."""
+    app.connect("build-finished", _for_screen_readers)
     app.connect("autodoc-process-docstring", _keep_colons, priority=100)
     app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_block, None))

@@ -12,6 +12,7 @@ import pytest
 
 import uipbench
 from tests.docs.pages import ROOT, WRITTEN_BY_HAND, commands
+from tests.site.conftest import browser, open_page  # noqa: F401 - fixtures
 from uipbench import kit
 from uipbench.cli import cli
 from uipbench.registry import load_tasks
@@ -19,9 +20,11 @@ from uipbench.site import build_site
 from uipbench.site.text import find_doi
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import click
+    from playwright.sync_api import Page
 
     from uipbench.task import Task
 
@@ -131,3 +134,17 @@ def test_site_links_documentation_that_is_there(site: Path, tmp_path: Path) -> N
     assert (site / "docs/index.html").is_file()
     without = build_site(tmp_path / "bare", results=[], tasks=TASKS)
     assert link not in without.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["index", "cluster", "performance"])
+def test_documentation_is_accessible_and_leads_to_the_board(
+    open_page: Callable[..., Page],  # noqa: F811 - the fixture
+    site: Path,
+    name: str,
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(site, f"docs/{name}.html")
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    assert page.get_by_role("link", name="Leaderboard").get_attribute("href") == "../index.html"
