@@ -106,7 +106,8 @@ class VoltageRecipe:
         """The best magnetic state of one ordering, cell and positions relaxed, and its name.
 
         The first state is relaxed; the others are computed at its geometry, and the best of them is
-        relaxed from there if it is lower. Mesh and pressure of the basis are those of the start.
+        relaxed from there if it is lower. The mesh is that of the recipe's start, whether or not a
+        potential relaxes it first; the pressure of the basis that of the first calculation.
 
         Raises:
             ReferenceEngineError: Not relaxed, or the state is not the one it was started as.
@@ -114,7 +115,7 @@ class VoltageRecipe:
         plain = next(iter(self.starts(atoms).values()))
         states = self.starts(engine.good_start(plain, self.settings(plain)))
         first, *others = states
-        settings = self.settings(states[first])
+        settings = self.settings(plain)
         pressure = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
 
         def relax(start: Atoms) -> DftStructure:

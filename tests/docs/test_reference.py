@@ -12,7 +12,6 @@ import pytest
 
 import uipbench
 from tests.docs.pages import ROOT, WRITTEN_BY_HAND, commands
-from tests.site.conftest import browser, open_page  # noqa: F401 - fixtures
 from uipbench import kit
 from uipbench.cli import cli
 from uipbench.registry import load_tasks
@@ -138,7 +137,7 @@ def test_site_links_documentation_that_is_there(site: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["index", "cluster", "performance"])
 def test_documentation_is_accessible_and_leads_to_the_board(
-    open_page: Callable[..., Page],  # noqa: F811 - the fixture
+    open_page: Callable[..., Page],
     site: Path,
     name: str,
 ) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,10 +21,7 @@ from uipbench.site import build_site
 from uipbench.site.records import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from playwright.sync_api import Browser, BrowserContext, Page, Request
 
     from uipbench.results import ResultFile
     from uipbench.site.records import Records
@@ -58,59 +54,6 @@ def site(
     out = tmp_path_factory.mktemp("built") / "site"
     index = build_site(out, results=results, tasks=[task], own=frozenset({"mine"}))
     return index.parent
-
-
-CHROMIUM = shutil.which("chromium")
-SOFTWARE_GL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, drawing without a graphics card."""
-    if CHROMIUM is None:
-        pytest.skip("no 'chromium' on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", *SOFTWARE_GL]
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page of a site; fails on messages in the console and on foreign requests.
-
-    ``page.requested`` lists the files it loaded.
-    """
-    troubles: list[str] = []
-    contexts: list[BrowserContext] = []
-
-    def start(site: Path, path: str = "index.html", **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": options.pop("width", 1200), "height": 900})
-        contexts.append(context)
-        page = context.new_page()
-        page.emulate_media(color_scheme=options.pop("scheme", "light"))
-        folder = site.resolve().as_uri()
-
-        def watch(request: Request) -> None:
-            page.requested.append(request.url)
-            if not request.url.startswith((folder, "data:", "blob:")):
-                troubles.append(f"request of {request.url}")
-
-        page.requested = []
-        page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", watch)
-        page.goto(f"{folder}/{path}")
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert troubles == []
 
 
 @pytest.fixture(scope="session")

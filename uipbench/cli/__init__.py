@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import click
@@ -46,9 +46,15 @@ def _show_warning(others: Any, message: Warning | str, category: type, *rest: An
     from uipbench.weights import UntrustedWeightsWarning
 
     if issubclass(category, UntrustedWeightsWarning):
-        click.echo(f"uipbench: warning: {message}", err=True)
+        _say_once(f"uipbench: warning: {message}")
     else:
         others(message, category, *rest)
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Python's own register of warnings forgets when a package changes its filters."""
+    click.echo(line, err=True)
 
 
 def main() -> None:
