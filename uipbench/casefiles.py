@@ -194,6 +194,16 @@ def parse_case_file(content: bytes, path: Path) -> CaseFile:
         raise ReferenceDataError(msg) from error
 
 
+def read_case_file(folder: Path, case_id: str) -> CaseFile:
+    """The JSON part of a case, verified.
+
+    Raises:
+        ReferenceDataError: The file is missing, damaged or not of the schema.
+    """
+    name = f"{case_id}.json"
+    return parse_case_file(read_verified(folder, name, read_lock(folder)), folder / name)
+
+
 def write_atomically(path: Path, content: str) -> None:
     """Write a text file so that it appears whole or not at all."""
     write_atomically_bytes(path, content.encode())

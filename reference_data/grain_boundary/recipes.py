@@ -16,8 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from uipbench.casefiles import read_case_file, read_lock
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.convergence import AS_USED, ConvergencePoint
+from uipbench.reference.queue import case_folder
 from uipbench.reference.recipe import ReferenceCase, case_file
 from uipbench.reference_data.grain_boundary.boundaries import (
     Boundary,
@@ -196,10 +198,18 @@ class BoundaryRecipe:
         return {"bulk": crystal, "boundary_start": unrelaxed, "boundary": relaxed}
 
     def _surface_energy(self, engine: DftEngine) -> float | None:
-        """γ of the same plane in J/m² where it is a case of the surface-energy set."""
+        """γ of the same plane in J/m² where it is a case of the surface-energy set.
+
+        As that case states it; computed where it is not done.
+        """
         for recipe in surface_recipes():
             if recipe.id == self._surface.id:
-                return recipe.compute(engine).file.references["surface_energy"].value
+                folder = case_folder("surface_energy")
+                if f"{recipe.id}.json" in read_lock(folder):
+                    file = read_case_file(folder, recipe.id)
+                else:
+                    file = recipe.compute(engine).file
+                return file.references["surface_energy"].value
         return None
 
     def _tags(self) -> dict[str, str | int | float | list[int]]:

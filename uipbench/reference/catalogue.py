@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from uipbench.casefiles import (
     CaseFile,
-    parse_case_file,
+    read_case_file,
     read_lock,
     read_verified,
     write_case,
@@ -54,9 +54,7 @@ def read_case_files(folder: Path) -> list[CaseFile]:
     Raises:
         ReferenceDataError: A file is missing, damaged or not of the schema.
     """
-    lock = read_lock(folder)
-    names = [f"{case_id}.json" for case_id in case_ids(folder)]
-    return [parse_case_file(read_verified(folder, name, lock), folder / name) for name in names]
+    return [read_case_file(folder, case_id) for case_id in case_ids(folder)]
 
 
 def headline(file: CaseFile) -> str:
