@@ -28,6 +28,7 @@ from uipbench.reference.recipe import ReferenceCase
 from uipbench.reference.settings import DftSettings
 from uipbench.reference.steps import Evaluation
 from uipbench.registry import load_task, task_version
+from uipbench.relaxation import relax_positions
 from uipbench.results import read_result
 from uipbench.secondary import secondary_metrics
 from uipbench.tasks import li_migration
@@ -158,6 +159,31 @@ def test_reversed_images_exchange_the_barriers(copper):
     assert forward["migration_barrier"] != pytest.approx(forward["backward_barrier"], abs=1e-3)
     assert backward["migration_barrier"] == pytest.approx(forward["backward_barrier"])
     assert backward["backward_barrier"] == pytest.approx(forward["migration_barrier"])
+
+
+def test_relaxed_barrier_of_the_reversed_images(relaxed, copper):
+    found = TASK.predict(reversed_case(copper), EMT(), "relaxed").values
+    assert found["migration_barrier"] == pytest.approx(
+        relaxed.values["backward_barrier"], abs=0.002
+    )
+    assert found["backward_barrier"] == pytest.approx(
+        relaxed.values["migration_barrier"], abs=0.002
+    )
+
+
+def test_band_starts_from_the_dft_path(copper, monkeypatch):
+    """Where the model stops at once, its images are those of DFT, moved with the cell."""
+    monkeypatch.setattr(li_migration, "BAND_FMAX", 1e3)
+    structures = {r: s for r, s in copper.structures.items() if r != "bulk"}
+    case = replace(copper, structures=structures)
+    found = TASK.predict(case, EMT(), "relaxed")
+    path = [case.atoms(f"image_{i}") for i in range(5)]
+    ends = [relax_positions(path[i], EMT(), fmax=0.01).atoms for i in (0, -1)]
+    start = neb.moved_path(path, *ends, IMAGES)
+    assert found.details["band_steps"] == 0
+    for i, atoms in enumerate(start):
+        expected = energy_of(atoms, EMT()) - energy_of(start[0], EMT())
+        assert found.details[f"image_{i}_ev"] == pytest.approx(expected, abs=1e-6)
 
 
 @settings(max_examples=4, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase.build import bulk, fcc100
+from ase.build import add_adsorbate, bulk, fcc100
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.mep import NEB
@@ -12,6 +12,7 @@ from ase.optimize import BFGS, FIRE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uipbench.batched_neb import idpp
 from uipbench.engine_calculator import EngineCalculator
 from uipbench.errors import CalculationError, NotConvergedError
 from uipbench.evaluation import evaluate_together
@@ -19,7 +20,7 @@ from uipbench.neb import (
     LEAST_IMAGES,
     climbing_image_neb,
     half_path,
-    interpolated_band,
+    moved_path,
     path_coordinates,
 )
 from uipbench.outcome import Evaluated
@@ -109,24 +110,73 @@ def test_copper_vacancy_equals_a_plain_ase_script():
     assert found.climbing_force <= 0.03
 
 
+def adatom_path(symbol, metal, a):
+    """An atom on fcc(100) from hollow to hollow over the bridge, rigid, five images."""
+    slab = fcc100(metal, (2, 2, 3), a=a, vacuum=8.0)
+    slab.pbc = True
+    add_adsorbate(slab, symbol, 1.8, "hollow")
+    path = [slab.copy() for _ in range(5)]
+    for x, atoms in zip(np.linspace(0, 1, 5), path, strict=True):
+        atoms.positions[-1] += x * slab.cell[0] / 2 + [0, 0, 0.3 * np.sin(np.pi * x)]
+    return path
+
+
+def asymmetric_path():
+    """An atom on Cu(100) that leaves a gold atom: the two barriers differ."""
+    path = adatom_path("Cu", "Cu", 3.61)
+    nearest = np.argmin([path[0].get_distance(12, i, mic=True) for i in range(12)])
+    for atoms in path:
+        atoms.symbols[int(nearest)] = "Au"
+    return path
+
+
+HOPS = {
+    "Al on Al(100)": lambda: adatom_path("Al", "Al", 4.0),
+    "Cu on Cu(100)": lambda: adatom_path("Cu", "Cu", 3.61),
+    "Au on Cu(100)": lambda: adatom_path("Au", "Cu", 3.61),
+    "Cu on Cu(100) beside gold": asymmetric_path,
+}
+
+
+@pytest.fixture(scope="module", params=HOPS)
+def hop(request):
+    """A path, its relaxed ends, and the task's band."""
+    path = HOPS[request.param]()
+    ends = relaxed_ends(path[0], path[-1], EMT())
+    return path, ends, climbing_image_neb(*ends, EMT(), images=7, fmax=0.03, path=path)
+
+
+def test_adatom_equals_the_plain_band_of_ase(hop):
+    """ASE's defaults to the same limit: FIRE, springs of 0.1 eV/Å²; twice the calls or more."""
+    path, ends, found = hop
+    images = moved_path(path, *(end.atoms for end in ends), 7)
+    for image in images:
+        image.calc = EMT()
+    band = NEB(images, climb=True, method="improvedtangent")
+    fire = FIRE(band, logfile=None)
+    assert fire.run(fmax=0.03, steps=500)
+    energies = [image.get_potential_energy() for image in images]
+    expected = max(energies) - energies[0], max(energies) - energies[-1]
+    assert found.barriers == pytest.approx(expected, abs=0.002)
+    assert found.steps <= fire.nsteps / 2
+    assert found.max_force <= 0.03
+    assert found.climbing_force <= 0.03
+
+
+def test_reversed_path_exchanges_the_barriers(hop):
+    path, ends, found = hop
+    back = climbing_image_neb(*ends[::-1], EMT(), images=7, fmax=0.03, path=path[::-1])
+    assert back.barriers == pytest.approx(found.barriers[::-1], abs=0.002)
+
+
 def test_adatom_barrier_equals_the_symmetric_bridge():
     """Al on Al(100): the saddle point is the bridge, by symmetry; no band is needed to find it."""
-    slab = fcc100("Al", (2, 2, 3), a=4.0, vacuum=8.0)
-    slab.pbc = True
-    step = slab.cell[0] / 2
-    from ase.build import add_adsorbate
-
-    initial = slab.copy()
-    add_adsorbate(initial, "Al", 1.8, "hollow")
-    final, bridge = initial.copy(), initial.copy()
-    final.positions[-1] += step
-    bridge.positions[-1] += step / 2
-    bridge.calc = EMT()
-    BFGS(bridge, logfile=None).run(fmax=0.01)
-    ends = relaxed_ends(initial, final, EMT())
-    found = climbing_image_neb(*ends, EMT(), images=7, fmax=0.03)
-    expected = bridge.get_potential_energy() - ends[0].energy
-    assert found.barriers[0] == pytest.approx(expected, abs=0.002)
+    path = HOPS["Al on Al(100)"]()
+    ends = relaxed_ends(path[0], path[-1], EMT())
+    bridge = relax_positions(path[2], EMT(), fmax=0.01)
+    for start in (None, path):
+        found = climbing_image_neb(*ends, EMT(), images=7, fmax=0.03, path=start)
+        assert found.barriers[0] == pytest.approx(bridge.energy - ends[0].energy, abs=0.002)
 
 
 @settings(max_examples=4, deadline=None)
@@ -195,26 +245,27 @@ def test_too_few_images():
         climbing_image_neb(particle(0.0), particle(3.0), Together(), images=2, fmax=0.02)
 
 
-def test_start_through_a_structure_leaves_the_mirror_plane():
-    """Two equal valleys beside a ridge: a straight start stays on it, one through a valley not."""
+class TwoValleys(Together):
+    """Two equal valleys beside a ridge, which is 0.25 eV higher."""
 
-    class TwoValleys(Together):
-        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-            super().calculate(atoms, properties, system_changes)
-            x, y, z = atoms.positions[0]
-            phase = np.pi * x / self.period
-            top, slope = np.sin(phase) ** 2, np.pi / self.period * np.sin(2 * phase)
-            well = (y**2 - 0.25) ** 2
-            energy = top * (0.3 + 4 * well) + (1 - top) * y**2 + z**2
-            dx = slope * (0.3 + 4 * well - y**2)
-            dy = top * 16 * y * (y**2 - 0.25) + (1 - top) * 2 * y
-            self.results = {"energy": energy, "forces": -np.array([[dx, dy, 2 * z]])}
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        x, y, z = atoms.positions[0]
+        phase = np.pi * x / self.period
+        top, slope = np.sin(phase) ** 2, np.pi / self.period * np.sin(2 * phase)
+        well = (y**2 - 0.25) ** 2
+        energy = top * (0.3 + 4 * well) + (1 - top) * y**2 + z**2
+        dx = slope * (0.3 + 4 * well - y**2)
+        dy = top * 16 * y * (y**2 - 0.25) + (1 - top) * 2 * y
+        self.results = {"energy": energy, "forces": -np.array([[dx, dy, 2 * z]])}
 
+
+def test_start_from_a_path_leaves_the_mirror_plane():
+    """A straight start stays on the ridge, one through a valley does not."""
     model, ends = TwoValleys(), (particle(0.0), particle(3.0))
+    bent = [particle(x, y).atoms for x, y in ((0, 0), (1.5, 0.4), (3, 0))]
     ridge = climbing_image_neb(*ends, model, images=7, fmax=0.01)
-    valley = climbing_image_neb(
-        *ends, model, images=7, fmax=0.01, via=particle(1.5, 0.4).atoms, share=0.5
-    )
+    valley = climbing_image_neb(*ends, model, images=7, fmax=0.01, path=bent)
     assert ridge.barriers[0] == pytest.approx(0.55, abs=1e-3)
     assert valley.barriers[0] == pytest.approx(0.3, abs=1e-3)
 
@@ -231,24 +282,26 @@ def test_half_path_of_a_saddle_and_of_a_minimum_in_the_middle():
     assert double.climbing_force <= 0.005
 
 
-def test_interpolation_crosses_the_cell_border_and_keeps_its_inputs():
+@pytest.mark.parametrize("path", [None, [particle(0.2).atoms, particle(19.4).atoms]])
+def test_start_crosses_the_cell_border_and_keeps_its_inputs(path):
     first, last = particle(0.3).atoms, particle(19.5).atoms
     before = last.positions.copy()
-    band = interpolated_band(first, last, images=5)
+    band = moved_path(path, first, last, 5) if path else idpp(first, last, 5)
     assert path_coordinates(band)[-1] == pytest.approx(0.8)
     assert np.ptp([image.positions[0, 0] for image in band]) == pytest.approx(0.8)
     np.testing.assert_array_equal(last.positions, before)
     assert all(image.calc is None for image in band)
 
 
-@pytest.mark.parametrize(("share", "index"), [(0.5, 3), (0.02, 1), (0.99, 5), (0.35, 2)])
-def test_structure_on_the_way_is_where_it_should_be(share, index):
-    via = particle(1.1, 0.7).atoms
-    band = interpolated_band(
-        particle(0.0).atoms, particle(3.0).atoms, images=7, via=via, share=share
-    )
-    assert len(band) == 7
-    np.testing.assert_allclose(band[index].positions, via.positions)
+def test_path_moves_with_its_ends():
+    path = [particle(x, y).atoms for x, y in ((0, 0), (1, 1), (2, 0))]
+    ends = particle(0.0, 0.1).atoms, particle(2.0, 0.3).atoms
+    same = moved_path(path, *ends, 3)
+    np.testing.assert_allclose([a.positions[0, :2] for a in same], [(0, 0.1), (1, 1.2), (2, 0.3)])
+    more = moved_path(path, *ends, 5)
+    np.testing.assert_allclose(more[1].positions[0, :2], (0.5, 0.65))
+    np.testing.assert_allclose(more[2].positions, same[1].positions)
+    assert len(more) == 5
 
 
 def test_band_that_bfgs_does_not_converge():

@@ -2,9 +2,9 @@
 
 Henkelman and Jónsson, J. Chem. Phys. 113, 9978 (2000), doi:10.1063/1.1323224 (improved tangent);
 Henkelman, Uberuaga, Jónsson, J. Chem. Phys. 113, 9901 (2000), doi:10.1063/1.1329672 (climbing
-image); start from the image-dependent pair potential: Smidstrup et al., J. Chem. Phys. 140, 214106
-(2014), doi:10.1063/1.4878664. The band and its forces are ASE's; here the images of a step are
-evaluated together, and a band that does not converge is an error.
+image); start from a known path, or from the image-dependent pair potential: Smidstrup et al., J.
+Chem. Phys. 140, 214106 (2014), doi:10.1063/1.4878664. The band and its forces are ASE's; here the
+images of a step are evaluated together, and a band that does not converge is an error.
 """
 
 from __future__ import annotations
@@ -71,26 +71,33 @@ def path_coordinates(images: Sequence[Atoms]) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def interpolated_band(
-    initial: Atoms, final: Atoms, *, images: int, via: Atoms | None = None, share: float = 0.5
-) -> list[Atoms]:
-    """IDPP interpolation from ``initial`` to ``final``, end points included.
+def moved_path(path: Sequence[Atoms], initial: Atoms, final: Atoms, images: int) -> list[Atoms]:
+    """A path with its ends moved to ``initial`` and ``final``, and the atoms between along.
 
     Args:
+        path: Images of the same hop in the same cell, end points included.
         initial: First image.
         final: Last image, with the same atoms in the same order and the same cell.
-        images: Number of images.
-        via: A structure that the path leads through, for paths that bend out of a mirror plane,
-            where a symmetric start would stay on the ridge.
-        share: Part of the path that lies before ``via``.
+        images: Number of images. Where the path has another one, they are at equal distances on
+            the lines between its images.
     """
-    from uipbench.batched_neb import idpp
+    along = path_coordinates(path)
+    where = along if images == len(path) else np.linspace(0.0, along[-1], images)
 
-    if via is None:
-        return idpp(initial, final, images)
-    before = min(max(round(share * (images - 1)), 1), images - 2)
-    first = idpp(initial, via, before + 1)
-    return [*first, *idpp(first[-1], final, images - before)[1:]]
+    def step(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray(find_mic(b - a, initial.cell, initial.pbc)[0])
+
+    steps = [
+        np.zeros((len(initial), 3)),
+        *(step(a.positions, b.positions) for a, b in pairwise(path)),
+    ]
+    there = path[0].positions + np.cumsum(steps, axis=0)
+    there = np.apply_along_axis(lambda x: np.interp(where, along, x), 0, there)
+    first, last = step(there[0], initial.positions), step(there[-1], final.positions)
+    moved = [initial.copy() for _ in where]
+    for image, positions, part in zip(moved, there, where / along[-1], strict=True):
+        image.positions = positions + (1 - part) * first + part * last
+    return moved
 
 
 def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
@@ -101,8 +108,7 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
     images: int,
     fmax: float,
     max_steps: int = 400,
-    via: Atoms | None = None,
-    share: float = 0.5,
+    path: Sequence[Atoms] | None = None,
 ) -> Band:
     """The path between two relaxed end points, its highest image on the saddle point.
 
@@ -116,19 +122,21 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
         images: Images with the end points, at least three.
         fmax: Limit in eV/Å.
         max_steps: Steps of the band before giving up.
-        via: Structure that the start leads through; see :func:`interpolated_band`.
-        share: Part of the path before ``via``.
+        path: A path of the same hop to start from, see :func:`moved_path`; without it, the start is
+            an IDPP interpolation. A path that bends out of a mirror plane needs one: a symmetric
+            start stays on the ridge.
 
     Raises:
         CalculationError: Too few images, or the highest image of the band is an end point.
         NotConvergedError: The limit was not reached; with the force that was left.
     """
-    from uipbench.batched_neb import BatchedNEB, known
+    from uipbench.batched_neb import BatchedNEB, idpp, known
 
     if images < LEAST_IMAGES:
         msg = f"{images} images, a band needs at least {LEAST_IMAGES}"
         raise CalculationError(msg)
-    band = interpolated_band(initial.atoms, final.atoms, images=images, via=via, share=share)
+    ends = initial.atoms, final.atoms
+    band = idpp(*ends, images) if path is None else moved_path(path, *ends, images)
     band[0].calc, band[-1].calc = known(band[0], initial.energy), known(band[-1], final.energy)
     plain = BatchedNEB(band, calculator, climb=False)
     used = _converge(plain, max(CLIMB_BELOW, fmax), max_steps)

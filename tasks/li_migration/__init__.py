@@ -85,7 +85,7 @@ class LiMigration(Task):
 
         ``relaxed``: the end points are relaxed with the model in the strained cell, and a
         climbing-image band is converged between them (:func:`uipbench.kit.climbing_image_neb`).
-        Its start leads through the highest DFT image, so that it is a path of the same mechanism.
+        It starts from the DFT path, moved with the end points: a path of the same mechanism.
         ``profile_rmse`` compares at the coordinates of the DFT images, relative to the path's
         length.
 
@@ -198,7 +198,6 @@ def _fixed(case: Case, roles: Sequence[str], calculator: Calculator) -> Predicti
 def _relaxed(case: Case, roles: Sequence[str], calculator: Calculator) -> Prediction:
     images = [case.atoms(role) for role in roles]
     dft, coordinates = _dft_profile(case, roles), relative_coordinates(images)
-    top = int(np.argmax(dft))
     details = {}
     if "bulk" in case.structures:
         start = case.atoms("bulk")
@@ -216,8 +215,7 @@ def _relaxed(case: Case, roles: Sequence[str], calculator: Calculator) -> Predic
         images=IMAGES,
         fmax=BAND_FMAX,
         max_steps=BAND_STEPS,
-        via=images[top],
-        share=float(coordinates[top]),
+        path=images,
     )
     details |= {
         "initial_steps": float(initial.steps),
