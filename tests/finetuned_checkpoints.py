@@ -213,17 +213,112 @@ def mace(path: Path, weights: str) -> None:
     shutil.copy(folder / "tuned.model", path)
 
 
+def orb(path: Path, weights: str) -> None:
+    """One step with the model's own loss; the package hands on bare weights."""
+    from orb_models.forcefield.atomic_system import ase_atoms_to_atom_graphs
+    from orb_models.forcefield.base import batch_graphs
+    from orb_models.forcefield.pretrained import ORB_PRETRAINED_MODELS
+
+    name = "orb-v3-conservative-inf-omat"
+    model = ORB_PRETRAINED_MODELS[name](weights_path=weights, device="cpu", train=True)
+    graphs = []
+    for atoms in labelled()[:2]:
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        stress = torch.linspace(-0.1, 0.1, 6)  # not all zero: the package divides by their scatter
+        atoms.info["graph_targets"] = {"energy": torch.tensor([energy]), "stress": stress}
+        atoms.info["node_targets"] = {"forces": torch.tensor(forces, dtype=torch.float32)}
+        atoms.calc = None
+        graphs.append(ase_atoms_to_atom_graphs(atoms, system_config=model.system_config))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+    model.loss(batch_graphs(graphs)).loss.backward()
+    optimizer.step()
+    torch.save(model.state_dict(), path)
+
+
+def uma(path: Path, weights: str) -> None:
+    """One step on the model that the package's fine-tuning starts from, for one of its tasks."""
+    from fairchem.core.datasets.atomic_data import AtomicData, atomicdata_list_to_batch
+    from fairchem.core.units.mlip_unit.utils import load_inference_model
+
+    model, checkpoint = load_inference_model(weights)
+    structures = labelled()[:2]
+    inputs = [AtomicData.from_ase(atoms, task_name="omat") for atoms in structures]
+    batch = atomicdata_list_to_batch(inputs)
+    labels = torch.tensor([atoms.get_potential_energy() for atoms in structures])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    out = model(batch)
+    forces = torch.tensor(np.concatenate([atoms.get_forces() for atoms in structures]))
+    loss = (out["omat_energy"]["energy"].flatten() - labels).abs().mean()
+    (loss + (out["omat_forces"]["forces"] - forces).norm(dim=1).mean()).backward()
+    optimizer.step()
+    averaged.update_parameters(model)
+    checkpoint.model_state_dict = model.state_dict()
+    checkpoint.ema_state_dict = averaged.state_dict()
+    torch.save(checkpoint, path)
+
+
+def eqv2(path: Path, weights: str) -> None:
+    """One step on the network that the package's calculator loads, saved with the same keys."""
+    _stand_in_for_torch_scatter()
+    importlib.import_module("fairchem.core.models.equiformer_v2.heads")
+    importlib.import_module("fairchem.core.models.equiformer_v2.trainers.forces_trainer")
+    from fairchem.core.common.registry import registry
+    from fairchem.core.common.relaxation.ase_utils import OCPCalculator
+    from fairchem.core.datasets import data_list_collater
+
+    registry.register("imports_setup", True)
+    calculator = OCPCalculator(checkpoint_path=weights, cpu=True, seed=0)
+    model = calculator.trainer.model
+    structures = labelled()[:2]
+    batch = data_list_collater([calculator.a2g.convert(a) for a in structures], otf_graph=True)
+    forces = np.concatenate([atoms.get_forces() for atoms in structures])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    (model(batch)["forces"] - torch.tensor(forces)).norm(dim=1).mean().backward()
+    optimizer.step()
+    saved = torch.load(weights, map_location="cpu", weights_only=False)
+    torch.save(saved | {"state_dict": model.state_dict()}, path)
+
+
+def mattersim(path: Path, weights: str) -> None:
+    """The package's trainer, and the best of the checkpoints that it leaves in a folder."""
+    from mattersim.datasets.utils.build import build_dataloader
+    from mattersim.forcefield.potential import Potential
+
+    structures = labelled()
+    energies = [atoms.get_potential_energy() for atoms in structures]
+    forces = [atoms.get_forces() for atoms in structures]
+    loader = build_dataloader(structures, energies, forces, batch_size=2)
+    potential = Potential.from_checkpoint(weights, device="cpu", load_training_state=False)
+    folder = path.with_name(f"{path.name}-training")
+    potential.train_model(
+        loader,
+        loader,
+        loss=torch.nn.HuberLoss(delta=0.01),
+        include_forces=True,
+        epochs=1,
+        save_checkpoint=True,
+        save_path=str(folder),
+        device="cpu",
+    )
+    shutil.copy(folder / "best_model.pth", path)
+
+
 def main() -> None:
     """Write one checkpoint."""
     torch.manual_seed(7)
     family, path, *weights = sys.argv[1:]
     makers = {
         "chgnet": chgnet,
+        "eqv2": eqv2,
         "hienet": hienet,
         "m3gnet": m3gnet,
         "mace": mace,
+        "mattersim": mattersim,
+        "orb": orb,
         "sevennet": sevennet,
         "tensornet": tensornet,
+        "uma": uma,
     }
     makers[family](Path(path), *(weights or [""]))
 

@@ -138,11 +138,92 @@ def mattersim(path: Path) -> None:
     Potential(model, device="cpu").save(str(path.resolve()))
 
 
+def eqv2(path: Path) -> None:
+    """What the trainer of fairchem-core 1 saves, with the outputs of the published ones."""
+    _stand_in_for_torch_scatter()
+    importlib.import_module("fairchem.core.models.equiformer_v2.heads")
+    importlib.import_module("fairchem.core.models.equiformer_v2.trainers.forces_trainer")
+    registry = importlib.import_module("fairchem.core.common.registry").registry
+    backbone = {
+        "model": "equiformer_v2_backbone",
+        "max_neighbors": 20,
+        "max_radius": 6.0,
+        "max_num_elements": 96,
+        "num_layers": 1,
+        "sphere_channels": 8,
+        "attn_hidden_channels": 8,
+        "num_heads": 2,
+        "attn_alpha_channels": 4,
+        "attn_value_channels": 4,
+        "ffn_hidden_channels": 8,
+        "norm_type": "layer_norm_sh",
+        "lmax_list": [4],
+        "mmax_list": [2],
+        "grid_resolution": 18,
+        "edge_channels": 8,
+        "use_grid_mlp": True,
+        "enforce_max_neighbors_strictly": False,
+    }
+    stress = {"use_source_target_embedding": True, "decompose": True}
+    heads = {
+        "energy": {"module": "equiformer_v2_energy_head"},
+        "forces": {"module": "equiformer_v2_force_head"},
+        "stress": {"module": "rank2_symmetric_head", "output_name": "stress"} | stress,
+    }
+    parts = {"stress_isotropic": {"irrep_dim": 0}, "stress_anisotropic": {"irrep_dim": 2}}
+    trainer = registry.get_trainer_class("equiformerv2_forces")(
+        task={},
+        model={
+            "name": "hydra",
+            "pass_through_head_outputs": True,
+            "otf_graph": True,
+            "backbone": backbone,
+            "heads": heads,
+        },
+        outputs={
+            "energy": {"level": "system", "property": "energy"},
+            "forces": {"level": "atom", "property": "forces"},
+            "stress": {"level": "system", "property": "stress", "decomposition": parts},
+        },
+        dataset=[{}],
+        optimizer={},
+        loss_functions=[],
+        evaluation_metrics={},
+        identifier="",
+        local_rank=0,
+        is_debug=True,
+        cpu=True,
+        inference_only=True,
+    )
+    trainer.config["dataset"] = {"src": "none"}
+    saved = {"normalizers": {}, "elementrefs": {}, "config": trainer.config, "amp": None}
+    torch.save(saved | {"state_dict": trainer.model.state_dict()}, path)
+
+
+def _stand_in_for_torch_scatter() -> None:
+    from types import ModuleType
+
+    from torch_geometric.utils import scatter
+
+    module = ModuleType("torch_scatter")
+    module.scatter = lambda src, index, dim=-1, dim_size=None, reduce="sum": scatter(  # type: ignore[attr-defined]
+        src, index, dim=dim, dim_size=dim_size, reduce=reduce
+    )
+    sys.modules["torch_scatter"] = module
+
+
 def main() -> None:
     """Write one checkpoint."""
     torch.manual_seed(7)
     family, path = sys.argv[1:]
-    makers = {"mace": mace, "orb": orb, "uma": uma, "matgl": matgl, "mattersim": mattersim}
+    makers = {
+        "eqv2": eqv2,
+        "mace": mace,
+        "matgl": matgl,
+        "mattersim": mattersim,
+        "orb": orb,
+        "uma": uma,
+    }
     makers[family](Path(path))
 
 

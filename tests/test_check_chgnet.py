@@ -51,3 +51,26 @@ def test_other_checkpoint_than_the_card_says(uipbench, tmp_path):
     found = lines(done)
     assert [n for n, line in found.items() if line["status"] == "fail"] == ["golden-energies"]
     assert found["golden-energies"]["value"] > 0.03
+
+
+MUTANTS = {
+    "negated": ('"forces": forces}', '"forces": -forces}', "forces", "sign is reversed"),
+    "gpa": ("/ atoms.get_volume()", "/ atoms.get_volume() * 160.21766", "stress", "GPa, not eV/Å³"),
+    "single": ('dtype = "float32"\n', 'dtype = "float64"\n', "precision", "says float64"),
+}
+
+
+@pytest.mark.slow
+def test_mutants_of_a_real_network_are_caught(uipbench, tmp_path):
+    """Its noise in single precision hides none of them."""
+    source = find_model("chgnet").path.read_text()
+    for name, (old, new, _, _) in MUTANTS.items():
+        assert source.count(old) == 1
+        (tmp_path / f"{name}.py").write_text(source.replace(old, new))
+    done = uipbench("check", "--json", *(f"./{name}.py::chgnet" for name in MUTANTS))
+    assert done.returncode == 1, done.stderr
+    reports = json.loads(done.stdout).values()
+    for (_, _, line, word), report in zip(MUTANTS.values(), reports, strict=True):
+        found = {entry["name"]: entry for entry in report["lines"]}
+        assert [n for n, entry in found.items() if entry["status"] == "fail"] == [line]
+        assert word in found[line]["measured"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -331,6 +332,14 @@ def test_command_line(tmp_path: Path, uipbench: Callable[..., Run]) -> None:
     shown = json.loads(uipbench("env", "show", path, "--json").stdout)
     assert shown["packages"] == {"tinymodel": "1.5"}
     assert shown["weights_sha256"] == WEIGHTS_SHA256
+    assert shown["n_packages"] == len(row["versions"])
+    assert shown["size_bytes"] == row["size_bytes"]
+    head, line = uipbench("env", "list").stdout.splitlines()
+    assert head.split() == ["key", "python", "size", "packages", "made", "models"]
+    assert line.split()[0] == row["key"]
+    assert line.endswith("no registered model")
+    shown_lines = uipbench("env", "show", path).stdout.splitlines()
+    assert any(re.match(r"size +\d+\.\d MB, \d+ packages$", x) for x in shown_lines)
     assert uipbench("env", "remove", path).stdout == f"removed {row['key']}\n"
     again = uipbench("env", "remove", path)
     assert again.returncode == 2

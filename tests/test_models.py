@@ -14,7 +14,7 @@ from uipbench.results import CardRecord, read_result
 NAMES = sorted(list_models())
 FAMILIES = {
     "CHGNet", "EMT", "HIENet", "M3GNet", "MACE", "MatterSim", "Orb", "QET", "SevenNet",
-    "TensorNet", "UMA",
+    "TensorNet", "UMA", "eqV2",
 }  # fmt: skip
 ROOT = Path(__file__).parent.parent
 RESULTS = sorted((ROOT / "leaderboard" / "results").glob("*/*.json"))
@@ -63,6 +63,15 @@ def test_weights_are_inside_a_package_or_can_be_downloaded(name: str) -> None:
 
 def test_families() -> None:
     assert {find_model(name).card.family for name in NAMES} == FAMILIES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_predicted_forces_and_learnt_orientation_are_stated(name: str) -> None:
+    """The check would refuse these models otherwise."""
+    direct = name.startswith("eqv2-") or "-direct-" in name or name == "orb-v2"
+    learnt = find_model(name).card.family == "Orb"
+    stated = ["forces", "stress"] * direct + ["rotation"] * learnt
+    assert sorted(find_model(name).approximate) == sorted(stated)
 
 
 def test_weights_are_listed_once() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
     from uipbench.environments import Environment, EnvironmentInfo
     from uipbench.modelfile import ModelFile
+
+_LINE: Final = "{:<16}  {:<6}  {:>8}  {:>8}  {:<10}  {}"
 
 
 @click.group(name="env")
@@ -45,10 +47,12 @@ def list_(*, as_json: bool) -> None:
         return
     if not rows:
         click.echo("No environments yet; make one with: uipbench env create MODEL")
+        return
+    click.echo(_LINE.format("key", "python", "size", "packages", "made", "models"))
     for row in rows:
-        state = row["created"] or "unfinished"
-        models = ", ".join(row["models"]) or "no registered model"
-        click.echo(f"{row['key']}  {_size(row['size_bytes']):>8}  {state:<25}  {models}")
+        made = row["created"][:10] or "unfinished"
+        facts = (row["key"], row["python"], _size(row["size_bytes"]), len(row["versions"]), made)
+        click.echo(_LINE.format(*facts, ", ".join(row["models"]) or "no registered model"))
 
 
 @env.command()
@@ -124,6 +128,8 @@ def show(model: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return
+    if "size_bytes" in facts:
+        facts["size"] = f"{_size(facts.pop('size_bytes'))}, {facts.pop('n_packages')} packages"
     for name, value in facts.items():
         shown = ", ".join(_items(value)) if isinstance(value, list | dict) else str(value)
         click.echo(f"{name.replace('_', ' '):<16} {shown or 'none'}")
@@ -171,7 +177,7 @@ def resolve(models: tuple[str, ...], installer: Any) -> None:  # noqa: ANN401
 
 
 def _facts(model: ModelFile, environment: Environment | None) -> dict[str, Any]:
-    from uipbench.environments import package_versions
+    from uipbench.environments import package_versions, read_environment
 
     facts: dict[str, Any] = {
         "model": model.card.name,
@@ -187,6 +193,10 @@ def _facts(model: ModelFile, environment: Environment | None) -> dict[str, Any]:
             "python": str(environment.python),
             "packages": package_versions(model, environment),
         }
+    if environment is not None and not environment.own_interpreter:
+        folder = environment.python.parent.parent
+        facts["size_bytes"] = read_environment(folder).size_bytes()
+        facts["n_packages"] = len(environment.versions)
     return facts | _weights_facts(model, environment)
 
 
@@ -198,7 +208,10 @@ def _weights_facts(model: ModelFile, environment: Environment | None) -> dict[st
     facts: dict[str, Any] = {}
     if weights is not None and weights.url:
         facts["weights_url"] = weights.url
-        facts["weights"] = str(weights.cached() or f"to be put at {weights.cache_pattern()}")
+        folder = weights.cache_folder()
+        by_hand = folder == weights.cache_pattern()  # nobody makes a hub's folders by hand
+        missing = f"to be put at {folder}" if by_hand else f"missing; their loader keeps {folder}"
+        facts["weights"] = str(weights.cached() or missing)
         if weights.access:
             facts["access"] = weights.access
     if environment is not None and not weights_missing(model):

@@ -37,9 +37,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ase.units import GPa
+from mattersim.datasets.utils.build import build_dataloader
 from mattersim.forcefield.potential import MatterSimCalculator, Potential
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+    from ase import Atoms
+
+
+@cache
 def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> MatterSimCalculator:
     """ASE calculator of the potential.
 
@@ -55,3 +66,24 @@ def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> Matte
     calculator = MatterSimCalculator(potential=potential, device=device)
     calculator.dtype = "float32"
     return calculator
+
+
+def load_batch(checkpoint: str | None, device: str, dtype: str, variant: str) -> Callable[..., Any]:
+    """Evaluator of many structures in one forward pass."""
+    potential = load(checkpoint, device, dtype, variant).potential
+    cutoffs = {name: potential.model.model_args[name] for name in ("cutoff", "threebody_cutoff")}
+
+    def evaluate(structures: list[Atoms], properties: tuple[str, ...]) -> list[dict[str, Any]]:
+        stress = "stress" in properties
+        graphs = build_dataloader(
+            structures, batch_size=len(structures), only_inference=True, **cutoffs
+        )
+        energies, forces, stresses = potential.predict_properties(
+            graphs, include_forces=True, include_stresses=stress
+        )
+        results = [{"energy": e, "forces": f} for e, f in zip(energies, forces, strict=True)]
+        for result, value in zip(results, stresses, strict=stress):
+            result["stress"] = value * GPa
+        return results
+
+    return evaluate

@@ -8,6 +8,7 @@
 # xc = "PBE(+U)"
 # elements = "1-83, 89-94"
 # url = "https://github.com/orbital-materials/orb-models"
+# approximate = ["rotation"]
 #
 # [tool.uipbench.variants.orb-v3-conservative-inf-omat]
 # title = "Orb v3 (conservative, all neighbours; OMat24)"
@@ -37,6 +38,7 @@
 # training-data = "OMat24"
 # energy-convention = "VASP total energy of OMat24 (PBE_54 sets) without corrections"
 # citation = "doi:10.48550/arXiv.2504.06231"
+# approximate = ["forces", "stress", "rotation"]
 # [tool.uipbench.variants.orb-v3-direct-inf-omat.weights]
 # url = "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/forcefields/orb-v3/orb-v3-direct-inf-omat-20250404.ckpt"
 # file = "${CACHED_PATH_CACHE_ROOT:-~/.cache/cached_path}/217c2dc5b76cf602*.*[0-9a-f]"
@@ -47,6 +49,7 @@
 # training-data = "OMat24"
 # energy-convention = "VASP total energy of OMat24 (PBE_54 sets) without corrections"
 # citation = "doi:10.48550/arXiv.2504.06231"
+# approximate = ["forces", "stress", "rotation"]
 # [tool.uipbench.variants.orb-v3-direct-20-omat.weights]
 # url = "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/forcefields/orb-v3/orb-v3-direct-20-omat-20250404.ckpt"
 # file = "${CACHED_PATH_CACHE_ROOT:-~/.cache/cached_path}/89f1bd9a65fcaff3*.*[0-9a-f]"
@@ -68,6 +71,7 @@
 # training-data = "MPtrj (2022.9) and Alexandria"
 # energy-convention = "VASP total energy without corrections"
 # citation = "doi:10.48550/arXiv.2410.22570"
+# approximate = ["forces", "stress", "rotation"]
 # [tool.uipbench.variants.orb-v2.weights]
 # url = "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/forcefields/orb-v2-20241011.ckpt"
 # file = "${CACHED_PATH_CACHE_ROOT:-~/.cache/cached_path}/11be2a8c51472ff7*.*[0-9a-f]"
