@@ -261,7 +261,7 @@ def uma(path: Path, weights: str) -> None:
 def eqv2(path: Path, weights: str) -> None:
     """One step on the network that the package's calculator loads, saved with the same keys."""
     _stand_in_for_torch_scatter()
-    importlib.import_module("fairchem.core.models.equiformer_v2.heads")
+    importlib.import_module("fairchem.core.models.equiformer_v2.equiformer_v2")
     importlib.import_module("fairchem.core.models.equiformer_v2.trainers.forces_trainer")
     from fairchem.core.common.registry import registry
     from fairchem.core.common.relaxation.ase_utils import OCPCalculator

@@ -141,7 +141,7 @@ def mattersim(path: Path) -> None:
 def eqv2(path: Path) -> None:
     """What the trainer of fairchem-core 1 saves, with the outputs of the published ones."""
     _stand_in_for_torch_scatter()
-    importlib.import_module("fairchem.core.models.equiformer_v2.heads")
+    importlib.import_module("fairchem.core.models.equiformer_v2.equiformer_v2")
     importlib.import_module("fairchem.core.models.equiformer_v2.trainers.forces_trainer")
     registry = importlib.import_module("fairchem.core.common.registry").registry
     backbone = {
@@ -187,8 +187,8 @@ def eqv2(path: Path) -> None:
         },
         dataset=[{}],
         optimizer={},
-        loss_functions=[],
-        evaluation_metrics={},
+        loss_functions=[{"energy": {"fn": "mae", "coefficient": 1}}],
+        evaluation_metrics={"metrics": {"energy": ["mae"]}},
         identifier="",
         local_rank=0,
         is_debug=True,

@@ -56,7 +56,7 @@ def test_other_checkpoint_than_the_card_says(uipbench, tmp_path):
 MUTANTS = {
     "negated": ('"forces": forces}', '"forces": -forces}', "forces", "sign is reversed"),
     "gpa": ("/ atoms.get_volume()", "/ atoms.get_volume() * 160.21766", "stress", "GPa, not eV/Å³"),
-    "single": ('dtype = "float32"\n', 'dtype = "float64"\n', "precision", "says float64"),
+    "single": ('\n    dtype = "float32"', '\n    dtype = "float64"', "precision", "says float64"),
 }
 
 

@@ -120,7 +120,7 @@ def _scatter(
 sys.modules["torch_scatter"] = ModuleType("torch_scatter")
 sys.modules["torch_scatter"].scatter = _scatter  # type: ignore[attr-defined]
 
-import fairchem.core.models.equiformer_v2.heads  # noqa: E402  # after its scatter
+import fairchem.core.models.equiformer_v2.equiformer_v2  # noqa: E402  # after its scatter
 import fairchem.core.models.equiformer_v2.trainers.forces_trainer  # noqa: E402, F401
 from fairchem.core.common.registry import registry  # noqa: E402
 from fairchem.core.common.relaxation.ase_utils import OCPCalculator  # noqa: E402
