@@ -19,6 +19,7 @@ def test_signed_numbers(value: float, shown: str) -> None:
 def test_units_and_keys() -> None:
     assert text.unit("J/m^2") == "J/m²"
     assert text.unit("eV/A") == "eV/Å"
+    assert (text.unit("percent"), text.unit("1")) == ("%", "")
     assert (text.label("force_ev_per_a"), text.key_unit("force_ev_per_a")) == ("force", "eV/Å")
     assert (text.label("steps"), text.key_unit("steps")) == ("steps", "")
 

@@ -22,6 +22,7 @@ _KEY_UNITS = {
     "s": "s",
     "v": "V",
 }
+_PLAIN_UNITS = {"1": "", "percent": "%"}
 _DOI = re.compile(r"10\.\d{4,9}/[^\s<>\"]+")
 
 
@@ -53,7 +54,9 @@ def amount(value: float | None) -> str:
 
 
 def unit(text: str) -> str:
-    """``J/m^2`` as ``J/m²``, ``eV/A`` as ``eV/Å``, ``angstrom`` as ``Å``."""
+    """``J/m^2`` as ``J/m²``, ``angstrom`` as ``Å``, ``percent`` as ``%``; ``1`` as nothing."""
+    if text in _PLAIN_UNITS:
+        return _PLAIN_UNITS[text]
     raised = re.sub(r"\^(-?\d+)", lambda match: match[1].translate(_POWERS), text)
     return re.sub(r"\b(A|angstrom)\b", "Å", raised)
 

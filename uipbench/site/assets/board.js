@@ -110,7 +110,7 @@
     signed: (row, column) => numberCell(row[column.key], format.signed(row[column.key])),
     amount: (row, column) => (row.ran.length ? numberCell(row[column.key], format.amount(row[column.key])) : dash()),
     parameters: ({ model }) => numberCell(model.parameters, format.amount(model.parameters)),
-    text: ({ model }, column) => element("td", { class: "t", "data-sort": model[column.key] }, element("bdi", {}, model[column.key] || format.MISSING)),
+    text: ({ model }, column) => element("td", { class: `t ${column.key}`, "data-sort": model[column.key] }, element("bdi", {}, model[column.key] || format.MISSING)),
   };
 
   // ---- columns -------------------------------------------------------------------------------
