@@ -41,19 +41,27 @@ for command in (sets, pull):
     data.add_command(command)
 
 
-def _show_warning(others: Any, message: Warning | str, category: type, *rest: Any) -> None:  # noqa: ANN401
-    """Warnings of uipbench as one line; others as they are."""
+def _show_warning(
+    others: Any,  # noqa: ANN401
+    shown: set[str],
+    message: Warning | str,
+    category: type,
+    *rest: Any,  # noqa: ANN401
+) -> None:
+    """Warnings of uipbench as one line, each once; others as they are."""
     from uipbench.weights import UntrustedWeightsWarning
 
     if issubclass(category, UntrustedWeightsWarning):
-        click.echo(f"uipbench: warning: {message}", err=True)
+        if str(message) not in shown:
+            click.echo(f"uipbench: warning: {message}", err=True)
+        shown.add(str(message))
     else:
         others(message, category, *rest)
 
 
 def main() -> None:
     """Entry point: errors of uipbench become one line and exit code 2."""
-    warnings.showwarning = partial(_show_warning, warnings.showwarning)
+    warnings.showwarning = partial(_show_warning, warnings.showwarning, set())
     try:
         cli(standalone_mode=True)
     except UipbenchError as error:
