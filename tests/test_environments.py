@@ -394,3 +394,30 @@ def test_worker_runs_in_an_environment_of_its_own(
         worker.start(120)
         (answer,) = worker.evaluate([bulk("Cu")], ("energy", "forces"), 60)
     assert answer.energy == pytest.approx(-0.0057, abs=1e-3)  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_worker_runs_in_another_python_than_the_harness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uipbench: Callable[..., Run]
+) -> None:
+    """Scored from the command line by a Python of the PATH that the harness does not run in."""
+    versions = [f"3.{minor}" for minor in (14, 13, 12) if minor != sys.version_info.minor]
+    runs = (v for v in versions if interpreter_for(f"=={v}.*")[0] is not None)
+    other = next(runs, None)
+    if other is None:
+        pytest.skip(f"none of Python {', '.join(versions)} is on the PATH")
+    monkeypatch.setenv("UIPBENCH_CACHE", str(tmp_path / "cache"))
+    body = (
+        "import sys\nfrom ase.calculators.emt import EMT\n\n"
+        "def load(checkpoint, device, dtype):\n"
+        f"    assert sys.version.startswith('{other}.'), sys.version\n    return EMT()\n"
+    )
+    path = write_model(tmp_path / "newer.py", body)
+    path.write_text(path.read_text().replace(">=3.11", f"=={other}.*"))
+    done = uipbench(
+        *("score", "./newer.py", "--tasks", "surface_energy"),
+        *("--cases", "al_111", "--protocol", "fixed"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (info,) = list_environments()
+    assert info.python == other

@@ -72,6 +72,8 @@ def scored(uipbench: Callable[..., Run], model: str, checkpoint: Path, folder: P
         UIPBENCH_CACHE=str(cache_folder()),
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    unpickles = find_model(model).unpickles
+    assert done.stderr.count("which can run code in them") == bool(unpickles)
     result = json.loads(
         (folder / "uipbench-results" / "my-tuned" / "surface_energy.json").read_text()
     )

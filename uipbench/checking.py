@@ -138,10 +138,15 @@ def check_before_scoring(
         own = f" --checkpoint {options.checkpoint}" if options.checkpoint else ""
         shown = model.address + own
         first = failed[0]
-        others = f" and {', '.join(line.name for line in failed[1:])}" if failed[1:] else ""
+        names = " and ".join(f"'{line.name}'" for line in failed)
+        what = (
+            f"check {names} failed:"
+            if len(failed) == 1
+            else f"checks {names} failed, {first.name}:"
+        )
         msg = (
-            f"model '{model.card.name}' is not scored: check '{first.name}' failed{others}: "
-            f"{first.measured}; see: uipbench check {shown}, or score it with --force"
+            f"model '{model.card.name}' is not scored: {what} {first.measured}; "
+            f"see: uipbench check {shown}, or score it with --force"
         )
         raise ConformanceError(msg)
     return record
