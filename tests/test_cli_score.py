@@ -249,6 +249,13 @@ def test_full_disk_is_said_and_finished_cases_are_kept(uipbench, tiny_disk):
     assert [r for r in result.records if r in kept] == sorted(kept, key=lambda r: r.case_id)
 
 
+def test_a_terminal_without_our_letters_ends_nothing(uipbench):
+    command = ("score", "emt", "--cases", "al_111", "--protocol", "fixed")
+    done = uipbench(*command, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
 def test_two_runs_into_one_folder(uipbench, tmp_path):
     folder = tmp_path / "uipbench-results" / "emt"
     folder.mkdir(parents=True)
