@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass
 
@@ -276,25 +277,43 @@ VASPRUN = """<?xml version="1.0"?><modeling>
 </energy></calculation></modeling>"""
 
 
-def test_vasp_output_has_the_energy_without_smearing(tmp_path):
+def vasprun(folder, *, name="vasprun.xml", cut=0):
+    """The output of a copper crystal, from the end of which some characters are missing."""
     atoms = bulk("Cu", cubic=True)
 
     def rows(array):
         return "".join(f"<v>{' '.join(map(str, row))}</v>" for row in array)
 
-    (tmp_path / "vasprun.xml").write_text(
-        VASPRUN.format(
-            n=4,
-            atoms="<rc><c>Cu</c><c>1</c></rc>" * 4,
-            cell=rows(atoms.cell[:]),
-            positions=rows(atoms.get_scaled_positions()),
-            forces=rows(np.full((4, 3), 0.25)),
-        )
+    text = VASPRUN.format(
+        n=4,
+        atoms="<rc><c>Cu</c><c>1</c></rc>" * 4,
+        cell=rows(atoms.cell[:]),
+        positions=rows(atoms.get_scaled_positions()),
+        forces=rows(np.full((4, 3), 0.25)),
     )
+    content = text[: len(text) - cut].encode()
+    path = folder / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return atoms
+
+
+@pytest.mark.parametrize("name", ["vasprun.xml", "vasprun.xml.gz"])
+def test_vasp_output_has_the_energy_without_smearing(tmp_path, name):
+    atoms = vasprun(tmp_path, name=name)
     found = read_file(tmp_path)
     assert found.energy == -9.4
     assert found.forces == pytest.approx(np.full((4, 3), 0.25))
     assert found.atoms.positions == pytest.approx(atoms.positions)
+
+
+@pytest.mark.parametrize("name", ["vasprun.xml", "vasprun.xml.gz"])
+def test_a_calculation_that_has_not_ended_is_refused(tmp_path, name):
+    vasprun(tmp_path, name=name, cut=12)
+    with pytest.raises(ReferenceDataError, match="has not ended"):
+        read_file(tmp_path)
+    (tmp_path / "OUTCAR").write_text("energy(sigma->0) = -9.4")
+    with pytest.raises(ReferenceDataError, match="General timing and accounting"):
+        read_file(tmp_path / "OUTCAR")
 
 
 def test_files_of_many_kinds(tmp_path):
@@ -374,8 +393,13 @@ def test_images_without_energies_are_named(tmp_path):
 
 def test_a_finished_band_is_scored(tmp_path):
     write(tmp_path / "band.traj", hop())
-    done = run("data", "import", "neb", tmp_path / "m", tmp_path / "band.traj", "--id", "cu")
+    slab = hop()[0]
+    del slab[-1]
+    write(tmp_path / "perfect.cif", slab)  # has no energy, and the barrier needs none
+    command = ("data", "import", "neb", tmp_path / "m", tmp_path / "band.traj", "--id", "cu")
+    done = run(*command, "--bulk", tmp_path / "perfect.cif")
     assert done.returncode == 0, done.stdout
+    assert "to be done" not in done.stdout
     found = package.score("emt", out=tmp_path / "r", data=tmp_path / "m", protocols=["fixed"])
     energies = [image.get_potential_energy() for image in hop()]
     barrier = found["li_migration"].records[0].outcome.values["migration_barrier"]

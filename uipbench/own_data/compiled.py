@@ -169,7 +169,7 @@ def _bare_case(folder: Path, table: OwnTable, row: OwnCase) -> Case:
 def _references(task: Task, case: Case, row: OwnCase, where: str) -> dict[str, Quantity]:
     """The stated value, and what follows from the energies."""
     missing = [role for role, s in case.structures.items() if not math.isfinite(s.energy)]
-    if missing and row.value is None:
+    if missing and row.value is None and not _follows_all_the_same(task, case, row, where):
         msg = (
             f"{where}: {row.file_name}: role '{missing[0]}' has no energy; give energy=… (eV) in "
             f"its comment line, or state field 'value' in {task.unit}"
@@ -194,6 +194,14 @@ def _references(task: Task, case: Case, row: OwnCase, where: str) -> dict[str, Q
     }
     main = Quantity(value=value, unit=task.unit, uncertainty=row.uncertainty)
     return {task.quantity: main} | {k: v for k, v in found.items() if k != task.quantity}
+
+
+def _follows_all_the_same(task: Task, case: Case, row: OwnCase, where: str) -> bool:
+    """Whether the value needs no energy that is missing; a hop does not need its bulk's."""
+    try:
+        return math.isfinite(_derived(task, case, row, where).get(task.quantity, math.nan))
+    except ReferenceDataError:
+        return False
 
 
 def _same(case: Case, first: str, second: str) -> bool:

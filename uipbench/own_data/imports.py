@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import re
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OUTPUTS = ("vasprun.xml", "OUTCAR", "CONTCAR", "POSCAR")
-"""What is looked for in a folder of one VASP calculation, the first that is there."""
+"""What is looked for in a folder of one VASP calculation, the first that is there; also as .gz."""
+
+ENDS = {"OUTCAR": b"General timing and accounting", "vasprun": b"</modeling>"}
+"""What the last part of an output of VASP holds when the calculation has ended."""
+
+_TAIL = 2**16
 
 
 PROGRAMS = frozenset({".py", ".pckl", ".pickle", ".pkl", ".bundle"})
@@ -51,7 +57,8 @@ def read_files(path: Path) -> list[ReferenceStructure]:
         ReferenceDataError: Not readable; names the file.
     """
     if path.is_dir():
-        path = next((path / name for name in OUTPUTS if (path / name).is_file()), path)
+        places = [path / name for plain in OUTPUTS for name in (plain, f"{plain}.gz")]
+        path = next((place for place in places if place.is_file()), path)
         if path.is_dir():
             msg = f"{path}: has none of {', '.join(OUTPUTS)}"
             raise ReferenceDataError(msg)
@@ -72,9 +79,12 @@ def _read_with_ase(path: Path) -> list[ReferenceStructure]:
         msg = f"{path}: is a program or a pickle, which reading would run; convert it first"
         raise ReferenceDataError(msg)
     try:
+        _check_ended(path)
         if path.suffix in {".xyz", ".extxyz"}:
             check_columns(path.read_text(errors="replace"))
         frames: list[Atoms] = read(path, index=":")
+    except ReferenceDataError:
+        raise
     except Exception as error:
         msg = f"{path}: ASE cannot read it ({type(error).__name__}: {error})"
         raise ReferenceDataError(" ".join(msg.split())) from error
@@ -82,6 +92,25 @@ def _read_with_ase(path: Path) -> list[ReferenceStructure]:
         msg = f"{path}: has no structure"
         raise ReferenceDataError(msg)
     return [_from_ase(frame) for frame in frames]
+
+
+def _check_ended(path: Path) -> None:
+    """An output of VASP that was cut would give a structure on the way for the last one."""
+    end = next((end for name, end in ENDS.items() if path.name.startswith(name)), None)
+    if end is None:
+        return
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        tail = b""
+        if path.suffix != ".gz":
+            stream.seek(max(0, path.stat().st_size - _TAIL))
+        while block := stream.read(_TAIL):
+            tail = (tail + block)[-_TAIL:]
+    if end not in tail:
+        msg = (
+            f"{path}: the calculation has not ended ('{end.decode()}' is missing at its end); "
+            "where its last structure is good all the same, give CONTCAR and its energy: FILE@ENERGY"
+        )
+        raise ReferenceDataError(msg)
 
 
 def _from_ase(frame: Atoms) -> ReferenceStructure:
