@@ -108,7 +108,7 @@ def _check_ended(path: Path) -> None:
     if end not in tail:
         msg = (
             f"{path}: the calculation has not ended ('{end.decode()}' is missing at its end); "
-            "where its last structure is good all the same, give CONTCAR and its energy: FILE@ENERGY"
+            "where its last structure is good, give CONTCAR and its energy: FILE@ENERGY"
         )
         raise ReferenceDataError(msg)
 
