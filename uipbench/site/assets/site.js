@@ -5,8 +5,10 @@
   const state = new URLSearchParams(window.location.search);
 
   function remember(key, value) {
+    const before = state.get(key) || "";
     if (value) state.set(key, value);
     else state.delete(key);
+    if ((state.get(key) || "") === before) return;
     const query = state.toString().replace(/%2C/g, ",").replace(/%3A/g, ":");
     try {
       window.history.replaceState(null, "", `${window.location.pathname}${query && `?${query}`}${window.location.hash}`);
