@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from functools import cache, partial
-from functools import partial
 from io import TextIOWrapper
 from typing import Any
 
@@ -57,6 +56,8 @@ def _show_warning(others: Any, message: Warning | str, category: type, *rest: An
 def _say_once(line: str) -> None:
     """Python's own register of warnings forgets when a package changes its filters."""
     click.echo(line, err=True)
+
+
 def _write_what_the_terminal_cannot() -> None:
     """± and γ become question marks where the encoding lacks them, instead of ending the run."""
     for stream in (sys.stdout, sys.stderr):
