@@ -36,8 +36,9 @@ ENERGY = 1e-6  # eV/atom
 FORCE = 1e-5  # eV/Å
 STRESS = 1e-6  # eV/Å^3
 TIMES_THE_OTHER = 1.5
-"""Error of one CHGNet over that of the other, both against double precision, where they differ by
-more than :data:`FORCE`: its angles of 180° magnify the rounding of single precision."""
+"""Errors of one CHGNet over those of the other, both against double precision, where they differ by
+more than :data:`FORCE`: its angles of 180° magnify the rounding of single precision. Largest and
+root mean square over these structures: which of two roundings is worse in one of them is chance."""
 LARGEST = 16
 OF_EACH_TASK = 2
 PROPERTIES = ("energy", "forces", "stress")
@@ -106,17 +107,29 @@ def evaluated(
     return answers  # type: ignore[return-value]
 
 
-def assert_equal(name: str, atoms: Atoms, found: Evaluation, expected: Evaluation) -> None:
-    assert found.energy == pytest.approx(expected.energy, abs=ENERGY * len(atoms))
-    if find_model(name).card.family == "CHGNet":
-        if np.abs(found.forces - expected.forces).max() > FORCE:
-            exact = double_precision_forces(name, atoms)
-            errors = [np.abs(answer.forces - exact).max() for answer in (found, expected)]
-            assert errors[0] < max(FORCE, TIMES_THE_OTHER * errors[1])
+Answers = tuple["Atoms", Evaluation, Evaluation]
+"""A structure, what is tested, and what it is tested against."""
+
+
+def assert_equal(name: str, answers: Sequence[Answers]) -> None:
+    """Within the limits, or for CHGNet's forces as near to double precision as the other."""
+    for atoms, found, expected in answers:
+        assert found.energy == pytest.approx(expected.energy, abs=ENERGY * len(atoms))
+        if found.stress is not None:
+            np.testing.assert_allclose(found.stress, expected.stress, rtol=0, atol=STRESS)
+    apart = [a for a in answers if np.abs(a[1].forces - a[2].forces).max() > FORCE]
+    if apart and find_model(name).card.family == "CHGNet":
+        exact = [double_precision_forces(name, atoms) for atoms, _, _ in apart]
+        errors = np.array(
+            [
+                [np.abs(answer.forces - forces).max() for answer in pair]
+                for (_, *pair), forces in zip(apart, exact, strict=True)
+            ]
+        )
+        for size in (errors.max(axis=0), np.sqrt(np.mean(errors**2, axis=0))):
+            assert size[0] < TIMES_THE_OTHER * size[1], errors
     else:
-        np.testing.assert_allclose(found.forces, expected.forces, rtol=0, atol=FORCE)
-    if found.stress is not None:
-        np.testing.assert_allclose(found.stress, expected.stress, rtol=0, atol=STRESS)
+        assert apart == []
 
 
 def double_precision_forces(name: str, atoms: Atoms) -> np.ndarray:
@@ -145,13 +158,15 @@ def double_precision_forces(name: str, atoms: Atoms) -> np.ndarray:
 @pytest.mark.parametrize("name", marked(EVALUATORS))
 def test_evaluator_equals_the_calculator_of_the_package(name: str) -> None:
     model = find_model(name)
+    answers = []
     with worker_of(model) as own, worker_of(with_package_calculator(model)) as package:
         for i, atoms in enumerate(structures()):
             (expected,) = evaluated(package, [atoms])
             properties = PROPERTIES[: 3 if i % 2 else 2]
             (found,) = evaluated(own, [atoms], properties)
             assert (found.stress is not None) == ("stress" in properties)
-            assert_equal(name, atoms, found, expected)
+            answers.append((atoms, found, expected))
+    assert_equal(name, answers)
 
 
 @pytest.mark.parametrize("checkpoint", ["0.3.0", "0.2.0"])
@@ -185,8 +200,7 @@ def test_batch_equals_single(name: str) -> None:
         batch = evaluated(worker, made)
         assert worker._channel is not None
         assert not any("Traceback" in line for line in worker._channel.stderr_tail(200))
-    for atoms, found, expected in zip(made, batch, singles, strict=True):
-        assert_equal(name, atoms, found, expected)
+    assert_equal(name, list(zip(made, batch, singles, strict=True)))
 
 
 def test_rounding_of_chgnet_is_that_of_the_package() -> None:
