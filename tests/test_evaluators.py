@@ -112,14 +112,24 @@ Answers = tuple["Atoms", Evaluation, Evaluation]
 
 
 def assert_equal(name: str, answers: Sequence[Answers]) -> None:
-    """Within the limits, or for CHGNet's forces as near to double precision as the other."""
+    """Within the limits, or for CHGNet held against the same network in double precision.
+
+    There an energy is to be within its limit: the package adds those of the elements in single
+    precision, whose steps are larger than the limit beyond 8 eV/atom. Forces are to be as near to
+    it as the other's.
+    """
+    chgnet = find_model(name).card.family == "CHGNet"
     for atoms, found, expected in answers:
-        assert found.energy == pytest.approx(expected.energy, abs=ENERGY * len(atoms))
+        limit = ENERGY * len(atoms)
+        if chgnet and abs(found.energy - expected.energy) > limit:
+            assert found.energy == pytest.approx(double_precision(name, atoms)[0], abs=limit)
+        else:
+            assert found.energy == pytest.approx(expected.energy, abs=limit)
         if found.stress is not None:
             np.testing.assert_allclose(found.stress, expected.stress, rtol=0, atol=STRESS)
     apart = [a for a in answers if np.abs(a[1].forces - a[2].forces).max() > FORCE]
-    if apart and find_model(name).card.family == "CHGNet":
-        exact = [double_precision_forces(name, atoms) for atoms, _, _ in apart]
+    if apart and chgnet:
+        exact = [double_precision(name, atoms)[1] for atoms, _, _ in apart]
         errors = np.array(
             [
                 [np.abs(answer.forces - forces).max() for answer in pair]
@@ -132,8 +142,8 @@ def assert_equal(name: str, answers: Sequence[Answers]) -> None:
         assert apart == []
 
 
-def double_precision_forces(name: str, atoms: Atoms) -> np.ndarray:
-    """Forces (n, 3) in eV/Å of a CHGNet in double precision, by one backward pass."""
+def double_precision(name: str, atoms: Atoms) -> tuple[float, np.ndarray]:
+    """Energy (eV) and forces (n, 3) in eV/Å of a CHGNet in double precision."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
     converter = pytest.importorskip("chgnet.graph.converter", reason="chgnet is not installed")
     from chgnet.model import model as network
@@ -145,14 +155,15 @@ def double_precision_forces(name: str, atoms: Atoms) -> np.ndarray:
         checkpoint = find_model(name).card.checkpoint
         exact = network.CHGNet.load(model_name=checkpoint, verbose=False, use_device="cpu")
         exact = exact.double().eval()
-        exact.composition_model = None  # a constant, computed in single precision
+        elements = exact.composition_model.fc.weight[0]
+        exact.composition_model = None  # computes in single precision whatever its weights are
         plain = atoms.copy()
         plain.calc = None
         graph = exact.graph_converter(AseAtomsAdaptor.get_structure(plain))
         energy = exact([graph], task="e")["e"].sum() * len(atoms)
         (gradient,) = torch.autograd.grad(energy, graph.atom_frac_coord)
-    forces: np.ndarray = -np.linalg.solve(atoms.cell.array, gradient.numpy().T).T
-    return forces
+        energy = energy + elements[graph.atomic_number - 1].sum()
+    return float(energy), -np.linalg.solve(atoms.cell.array, gradient.numpy().T).T
 
 
 @pytest.mark.parametrize("name", marked(EVALUATORS))
@@ -210,7 +221,7 @@ def test_rounding_of_chgnet_is_that_of_the_package() -> None:
     model = find_model("chgnet")
     with worker_of(model) as own, worker_of(with_package_calculator(model)) as package:
         (found,), (other,) = evaluated(own, [atoms]), evaluated(package, [atoms])
-    forces = double_precision_forces("chgnet", atoms)
+    _, forces = double_precision("chgnet", atoms)
     errors = [np.abs(answer.forces - forces).max() for answer in (found, other)]
     assert errors[0] < 2e-5
     assert errors[0] < TIMES_THE_OTHER * errors[1]

@@ -129,6 +129,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from ase.calculators.calculator import Calculator, all_changes
+from chgnet.model.composition_model import AtomRef
 from chgnet.model.dynamics import CHGNetCalculator
 from chgnet.model.model import CHGNet
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -155,6 +156,10 @@ class Evaluator(Calculator):  # type: ignore[misc]
         self.device = device
         self.model = model.requires_grad_(False).eval()
         self.model.graph_converter.set_isolated_atom_response("warn")
+        self.elements = None
+        if isinstance(self.model.composition_model, AtomRef):
+            self.elements = self.model.composition_model.fc.weight[0].double()
+            self.model.composition_model = None
 
     def calculate(
         self,
@@ -171,19 +176,24 @@ class Evaluator(Calculator):  # type: ignore[misc]
     ) -> list[dict[str, Any]]:
         """Energy (eV), forces (eV/Å) and, where asked for, stress (eV/Å^3) of each structure.
 
+        The energies of the elements, up to 20 eV an atom, are added in double precision.
+
         Positions are r = f L, rows of fractional coordinates times the lattice, so that
         dE/dr = dE/df L^-T, and a strain L → L (1 + ε) gives dE/dε = L^T dE/dL at constant f.
         """
         convert = self.model.graph_converter
         graphs = [convert(AseAtomsAdaptor.get_structure(atoms)) for atoms in structures]
-        energies = self.model([graph.to(self.device) for graph in graphs], task="e")["e"]
+        graphs = [graph.to(self.device) for graph in graphs]
+        energies = self.model(graphs, task="e")["e"].double()
         if self.model.is_intensive:
-            sizes = [len(atoms) for atoms in structures]
-            energies = energies * energies.new_tensor(sizes)
+            energies = energies * energies.new_tensor([len(atoms) for atoms in structures])
+        if self.elements is not None:
+            numbers = [graph.atomic_number - 1 for graph in graphs]
+            energies = energies + torch.stack([self.elements[n].sum() for n in numbers])
         leaves = [graph.atom_frac_coord for graph in graphs]
         if "stress" in properties:
             leaves += [graph.lattice for graph in graphs]
-        gradients = [g.double().numpy() for g in torch.autograd.grad(energies.sum(), leaves)]
+        gradients = [g.double().cpu().numpy() for g in torch.autograd.grad(energies.sum(), leaves)]
         results: list[dict[str, Any]] = []
         for atoms, energy, gradient in zip(structures, energies.tolist(), gradients, strict=False):
             forces = -np.linalg.solve(atoms.cell.array, gradient.T).T
