@@ -36,6 +36,33 @@ def load(checkpoint, device, dtype):
     return Picky()
 """
 FORCES = ("energy", "forces")
+SMALL_MEMORY = """
+import os
+from ase.calculators.emt import EMT
+
+
+class OutOfMemoryError(RuntimeError):  # by name as torch's of a GPU
+    pass
+
+
+def load(checkpoint, device, dtype):
+    return EMT()
+
+
+def load_batch(checkpoint, device, dtype):
+    def evaluate(structures, properties):
+        with open({log!r}, "a") as log:
+            print(*map(len, structures), file=log)
+        if sum(map(len, structures)) > 12:
+            raise OutOfMemoryError("CUDA out of memory")
+        results = []
+        for atoms in structures:
+            atoms.calc = EMT()
+            results.append({{name: atoms.calc.get_property(name, atoms) for name in properties}})
+        return results
+
+    return evaluate
+"""
 
 
 @pytest.fixture
@@ -140,6 +167,42 @@ def test_images_of_a_band_are_as_few_requests_as_the_limit_allows(
     for atoms, e in zip(images, found, strict=True):
         atoms.calc = EMT()
         assert e.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+
+
+def test_a_batch_that_memory_is_too_small_for_is_halved(tmp_path):
+    """And one of its size is not tried again."""
+    log = tmp_path / "log"
+    path = write_model(tmp_path / "m.py", SMALL_MEMORY.format(log=str(log)))
+    model = read_model_file(path, own=True)
+    environment = ensure_environment(model, offline=True)
+    images = [rattled(4, seed) for seed in range(8)]
+    with WorkerProcess(
+        model, environment, checkpoint=None, device="cpu", dtype="default"
+    ) as worker:
+        worker.start(60)
+        for tried in (["4 4 4 4 4 4 4 4", "4 4 4 4", "4 4", "4 4", "4 4", "4 4"], ["4 4"] * 4):
+            log.write_text("")
+            found = worker.evaluate(images, FORCES, 60)
+            assert log.read_text().splitlines() == tried
+            for atoms, e in zip(images, found, strict=True):
+                atoms.calc = EMT()
+                assert e.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+
+
+def test_requests_are_limited_by_atoms(engine, monkeypatch):
+    sizes, evaluate = [], WorkerProcess.evaluate
+
+    def recorded(self, structures, *rest):
+        sizes.append([len(atoms) for atoms in structures])
+        return evaluate(self, structures, *rest)
+
+    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    monkeypatch.setattr("uipbench.engine.MOST_ATOMS", 10)
+    one = engine(workers=1, batch_limit=8)
+    one.evaluate_together([rattled(n, n) for n in (4, 5, 4, 11, 4)], FORCES, 60.0)
+    assert sizes[0] == [4, 5]
+    assert sorted(n for request in sizes for n in request) == [4, 4, 4, 5, 11]
+    assert all(len(request) == 1 or sum(request) <= 10 for request in sizes)
 
 
 def test_a_bad_structure_in_a_batch_raises_its_own_error(engine):

@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from uipbench.errors import EnvironmentSetupError, SettingsError, UipbenchError
-from uipbench.execution import GPU_BATCH, make_engine, start_engine
+from uipbench.execution import make_engine, start_engine
 from uipbench.machine import processor
 from uipbench.outcome import Failed, Outcome
 from uipbench.plan import Job
@@ -253,7 +253,7 @@ def _local_cluster(options: RunOptions) -> distributed.LocalCluster:
     """A process a worker; on a GPU one process with many cases in flight."""
     return distributed.LocalCluster(
         n_workers=options.n_workers,
-        threads_per_worker=1 if options.on_cpu else GPU_BATCH,
+        threads_per_worker=options.batch_limit,
         processes=True,
         dashboard_address=None,
     )

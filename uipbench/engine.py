@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _CLOSE_TIMEOUT = 5.0
 
+MOST_ATOMS = 2048
+"""Atoms in one request, where it has several structures."""
+
 
 @dataclass(slots=True)
 class _Request:
@@ -67,7 +70,7 @@ class EvaluationEngine:
     Args:
         make_worker: Makes a worker that is not started.
         workers: Worker processes side by side.
-        batch_limit: Most structures in one request to a worker.
+        batch_limit: Most structures in one request to a worker, of :data:`MOST_ATOMS` at most.
         start_timeout: Seconds a worker may take to load the model.
         energy_corrections: What the card says the model's energies contain.
 
@@ -141,9 +144,13 @@ class EvaluationEngine:
         if len(structures) == 1:
             return [self.evaluate(structures[0], properties, timeout)]
         requests = [_Request(atoms, properties, timeout) for atoms in structures]
-        size = self._batch_limit
-        for start in range(0, len(requests), size):
-            self._requests.put(requests[start : start + size])
+        together: list[_Request] = []
+        for request in requests:
+            if together and not self._fits(together, [request]):
+                self._requests.put(together)
+                together = []
+            together.append(request)
+        self._requests.put(together)
         return [request.answer.result() for request in requests]
 
     def close(self) -> None:
@@ -205,8 +212,11 @@ class EvaluationEngine:
         return batch
 
     def _fits(self, batch: Sequence[_Request], more: Sequence[_Request]) -> bool:
-        same = more[0].properties == batch[0].properties
-        return same and not more[0].alone and len(batch) + len(more) <= self._batch_limit
+        if more[0].alone or more[0].properties != batch[0].properties:
+            return False
+        both = [*batch, *more]
+        few = len(both) <= self._batch_limit
+        return few and sum(len(request.atoms) for request in both) <= MOST_ATOMS
 
     def _answer(self, worker: WorkerProcess, batch: Sequence[_Request]) -> None:
         timeout = sum(request.timeout for request in batch)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from uipbench.run_profile import Times
     from uipbench.session import RunOptions
 
-GPU_BATCH = 32
-"""Structures in one request to a worker on a GPU; on a CPU batching gains nothing."""
-
 
 class Executor(Protocol):
     """Computes the jobs of one run."""
@@ -79,7 +76,7 @@ class LocalExecutor:
             self._engine,
             elements=self._elements,
             limit=options.limit,
-            in_flight=options.n_workers * (2 if options.on_cpu else GPU_BATCH),
+            in_flight=options.n_workers * max(2, options.batch_limit),
             observer=observer,
         )
         yield from runner.run(jobs)
@@ -115,7 +112,7 @@ def make_engine(
     return EvaluationEngine(
         make_worker,
         workers=workers,
-        batch_limit=1 if options.on_cpu else GPU_BATCH,
+        batch_limit=options.batch_limit,
         energy_corrections=model.card.energy_corrections,
     )
 

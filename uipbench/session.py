@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from uipbench.task import Task
 
 
+GPU_BATCH = 32
+"""Structures that go to a worker on a GPU at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How a model is run.
@@ -62,6 +66,8 @@ class RunOptions:
         limit: Seconds of evaluation a case may use.
         memory: GB that evaluations may use; 0: what the machine has, on a GPU no limit.
         workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
+        batch: Structures that go to a worker at once, at most; 0 means 1 on a CPU, where batching
+            gains nothing, and :data:`GPU_BATCH` on a GPU.
         executor: ``local``: this process and its workers; ``dask``: a Dask cluster.
         scheduler: Address of the cluster's scheduler, or None for a cluster on this machine.
         own_data: The user's own set that the cases are of, or None for the public ones.
@@ -74,6 +80,7 @@ class RunOptions:
     limit: float = 1800.0
     memory: float = 0.0
     workers: int = 0
+    batch: int = 0
     own_data: OwnDataRecord | None = None
     executor: Literal["local", "dask"] = "local"
     scheduler: str | None = None
@@ -87,6 +94,11 @@ class RunOptions:
     def n_workers(self) -> int:
         """Worker processes to start."""
         return self.workers or (len(os.sched_getaffinity(0)) if self.on_cpu else 1)
+
+    @property
+    def batch_limit(self) -> int:
+        """Structures that go to a worker at once, at most."""
+        return self.batch or (1 if self.on_cpu else GPU_BATCH)
 
     @property
     def memory_bytes(self) -> int | None:

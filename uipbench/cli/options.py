@@ -27,6 +27,12 @@ memory = click.option(
 workers = click.option(
     "--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core."
 )
+batch = click.option(
+    "--batch",
+    type=click.IntRange(0),
+    default=0,
+    help="Structures a process computes at once; 0: 1 on a CPU, 32 on a GPU.",
+)
 package_calculator = click.option(
     "--package-calculator",
     is_flag=True,

@@ -61,6 +61,7 @@ EXIT_INTERRUPTED = 130
 @shared.limit
 @shared.memory
 @shared.workers
+@shared.batch
 @click.option(
     "--executor",
     type=click.Choice(["local", "dask"]),
@@ -148,6 +149,7 @@ def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[d
         "limit",
         "memory",
         "workers",
+        "batch",
         "executor",
         "scheduler",
     )

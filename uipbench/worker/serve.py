@@ -80,6 +80,7 @@ class Model:
         self.calculator = (module.load_package_calculator if package else module.load)(*options)
         load_batch = None if package else getattr(module, "load_batch", None)
         self._batch = load_batch(*options) if load_batch else None
+        self._too_many: float = float("inf")  # atoms for which memory was too small
         _limit_torch_threads(request["threads"])
         self.device = str(getattr(self.calculator, "device", device))
         dtype = str(getattr(self.calculator, "dtype", request["dtype"]))
@@ -99,10 +100,18 @@ class Model:
             changes = map(_changes, before, structures)
             return [r | {"changed": c} for r, c in zip(replies, changes, strict=True)]
         if self._batch and len(structures) > 1:
+            atoms = sum(map(len, structures))
             try:
-                return self._evaluate_batch(structures, properties)
-            except Exception:  # noqa: BLE001  # one by one shows which structure is bad
+                if atoms < self._too_many:
+                    return self._evaluate_batch(structures, properties)
+            except Exception as error:  # noqa: BLE001  # one by one shows which structure is bad
                 traceback.print_exc()
+                if faults.is_out_of_memory(error):
+                    self._too_many = atoms
+            if atoms >= self._too_many:
+                half = len(structures) // 2
+                parts = structures[:half], structures[half:]
+                return [reply for part in parts for reply in self.evaluate(part, properties)]
         return [_evaluate_one(self.calculator, atoms, properties) for atoms in structures]
 
     def _evaluate_batch(self, structures: list[Atoms], properties: tuple[str, ...]) -> list[Reply]:
