@@ -45,9 +45,8 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--cases", nargs="*", default=[])
     given = parser.parse_args()
-    runs = (
-        [tuple(map(int, run.split("x"))) for run in given.runs.split(",")] if given.runs else RUNS
-    )
+    words = [] if given.runs == "none" else given.runs.split(",")
+    runs = [tuple(map(int, word.split("x"))) for word in words] if given.runs else RUNS
     found: dict[str, Any] = {"model": given.model, "device": given.device}
     for name, measured in (
         ("calls", calls(given, [int(size) for size in given.sizes.split(",")])),
