@@ -4,9 +4,10 @@
 
 First the model's batch evaluator in this process, on structures of the reference cases in turn:
 milliseconds a structure by size of the batch, the peak of the GPU's memory, and the largest
-difference from the same structures one by one. Then ``uipbench score --tier full`` of all cases by
-processes and batch: wall time, and the largest difference of a value from the first run, one
-process with one structure at a time. The model's packages must be in this environment.
+difference from the same structures one by one. Then ``uipbench score --tier full`` of all cases, or
+with ``--copies N`` of N slabs, by processes and batch: wall time, and the largest difference of a
+value from the first run, one process with one structure at a time. The model's packages must be in
+this environment.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--runs", default="", help="Such as 1x1,4x32; 'none' leaves them out.")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--cases", nargs="*", default=[])
+    parser.add_argument("--copies", type=int, default=0, help="Slabs: the facets, scaled by 1 %.")
     given = parser.parse_args()
     words = [] if given.runs == "none" else given.runs.split(",")
     runs = [tuple(map(int, word.split("x"))) for word in words] if given.runs else RUNS
@@ -135,12 +137,15 @@ def whole_runs(
     """Of the command, by processes and batch."""
     first: dict[str, float] = {}
     for workers, batch in runs:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as data:
             command = [sys.executable, "-m", "uipbench", "score", given.model, "--tier", "full"]
             command += ["--device", given.device, "--workers", str(workers), "--batch", str(batch)]
             command += ["--force", "--profile", "--out", folder]
             command += ["--checkpoint", given.checkpoint] if given.checkpoint else []
             command += [word for case in given.cases for word in ("--cases", case)]
+            if given.copies:
+                write_copies(Path(data), given.copies)
+                command += ["--data", data]
             start = time.perf_counter()
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             seconds = time.perf_counter() - start
@@ -162,6 +167,30 @@ def whole_runs(
                 "error": done.stderr[-300:] if done.returncode == 2 else "",
                 "profile": json.loads(profile.read_text()) if profile else None,
             }
+
+
+def write_copies(folder: Path, copies: int) -> None:
+    """Own data of slabs and bulks, whose energies are no references: only time is of interest."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+    from ase.io import write
+
+    from uipbench.registry import load_task
+
+    cases = load_task("surface_energy").cases()
+    rng = np.random.default_rng(3)
+    text = ['format = 1\nname = "many"\n[theory]\nxc = "PBE"\ncode = "none"\ncutoff_ev = 500\n']
+    for i in range(copies):
+        frames, scale = [], rng.uniform(0.99, 1.01)
+        for role in ("bulk", "slab"):
+            atoms = cases[i % len(cases)].atoms(role).copy()
+            atoms.set_cell(atoms.cell * scale, scale_atoms=True)
+            atoms.info = {"role": role}
+            forces = np.zeros((len(atoms), 3))
+            atoms.calc = SinglePointCalculator(atoms, energy=-1.0 * len(atoms), forces=forces)
+            frames.append(atoms)
+        write(folder / f"c{i:04d}.extxyz", frames, format="extxyz")
+        text.append(f'[[case]]\ntask = "surface_energy"\nid = "c{i:04d}"\n')
+    (folder / "cases.toml").write_text("\n".join(text))
 
 
 def read(folder: Path) -> tuple[dict[str, float], int, int]:
