@@ -80,6 +80,12 @@ def test_reversed_order():
     assert metrics["wulff_shape_error"].value > 0.5
 
 
+def test_own_slabs_without_miller_indices_have_an_order_and_no_shape():
+    energies = {(1, 0, 0): 0.94, (1, 1, 0): 0.98, (1, 1, 1): 0.80}
+    cases = [replace(case, tags={}) for case in facet_cases("Al", energies)]
+    assert set(found(cases, energies.values())) == {"facet_order", "facet_pairs_in_order"}
+
+
 def test_two_facets_count_as_a_pair_and_have_no_rank_correlation_or_shape():
     cases = list(facet_cases("Ag", {(1, 0, 0): 0.83, (1, 1, 1): 0.74}))
     metrics = found(cases, [0.7, 0.6])

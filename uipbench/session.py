@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 GPU_BATCH = 32
 """Structures that go to a worker on a GPU at once."""
 
+ON_ONE_GPU = 4
+"""Workers that share a GPU: graphs are made on the CPU, which is what they wait for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -65,7 +68,7 @@ class RunOptions:
         dtype: ``float32``, ``float64`` or ``default``.
         limit: Seconds of evaluation a case may use.
         memory: GB that evaluations may use; 0: what the machine has, on a GPU no limit.
-        workers: Worker processes; 0 means one a core on a CPU, one on a GPU.
+        workers: Worker processes; 0 means one a core, on a GPU at most :data:`ON_ONE_GPU`.
         batch: Structures that go to a worker at once, at most; 0 means 1 on a CPU, where batching
             gains nothing, and :data:`GPU_BATCH` on a GPU.
         executor: ``local``: this process and its workers; ``dask``: a Dask cluster.
@@ -93,7 +96,8 @@ class RunOptions:
     @property
     def n_workers(self) -> int:
         """Worker processes to start."""
-        return self.workers or (len(os.sched_getaffinity(0)) if self.on_cpu else 1)
+        cores = len(os.sched_getaffinity(0))
+        return self.workers or (cores if self.on_cpu else min(cores, ON_ONE_GPU))
 
     @property
     def batch_limit(self) -> int:

@@ -17,7 +17,7 @@ from uipbench.reference_data.voltage_profile.recipe import VoltageRecipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-QUICK = frozenset({"li_al", "lixtis2", "lixcoo2", "li_mg", "li_ag", "lixfepo4"})
+QUICK = frozenset({"li_al", "lixtio2", "lixtis2", "lixcoo2", "li_mg", "li_ag", "lixfepo4"})
 
 
 def recipes() -> Sequence[VoltageRecipe]:

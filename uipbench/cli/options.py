@@ -25,7 +25,10 @@ memory = click.option(
     help="GB of memory an evaluation may use beside the model; 0: what the machine has.",
 )
 workers = click.option(
-    "--workers", type=click.IntRange(0), default=0, help="Processes; 0: one a core."
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Processes; 0: one a core, on a GPU at most 4.",
 )
 batch = click.option(
     "--batch",

@@ -73,7 +73,8 @@ def secondary_metrics(
 def _wulff_metrics(
     materials: Mapping[str, Sequence[Case]], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
-    shapes = [cases for cases in materials.values() if len(cases) >= FEWEST_FACETS]
+    indexed = [[case for case in cases if _facet(case)] for cases in materials.values()]
+    shapes = [cases for cases in indexed if len(cases) >= FEWEST_FACETS]
     errors = [e for cases in shapes if (e := _errors(cases, outcomes)) is not None]
     metrics = (
         ("wulff_shape_error", "Wulff shape error", "", [shape for shape, _ in errors], SHAPE),
@@ -99,10 +100,11 @@ def _errors(cases: Sequence[Case], outcomes: Mapping[str, Outcome]) -> tuple[flo
 
     None also where the facets of the set do not enclose a crystal, such as (001) alone in Mg.
     """
-    own = {_facet(case): predicted_value(outcomes.get(case.id), QUANTITY) or 0.0 for case in cases}
+    facets = {facet: case for case in cases if (facet := _facet(case))}
+    own = {f: predicted_value(outcomes.get(c.id), QUANTITY) or 0.0 for f, c in facets.items()}
     if min(own.values()) <= 0:
         return None
-    dft = {_facet(case): case.reference(QUANTITY) for case in cases}
+    dft = {facet: case.reference(QUANTITY) for facet, case in facets.items()}
     crystal = cases[0].atoms("bulk")
     try:
         own_areas, dft_areas = facet_areas(crystal, own), facet_areas(crystal, dft)
@@ -112,6 +114,9 @@ def _errors(cases: Sequence[Case], outcomes: Mapping[str, Outcome]) -> tuple[flo
     return shape_error(own_areas, dft_areas), abs(energy)
 
 
-def _facet(case: Case) -> Facet:
-    h, k, l = case.tags["miller_index"]  # noqa: E741 - the names of Miller indices
-    return int(h), int(k), int(l)
+def _facet(case: Case) -> Facet | None:
+    """Miller indices, or None for a user's own slab that does not state them."""
+    match case.tags.get("miller_index"):
+        case [h, k, l]:
+            return int(h), int(k), int(l)
+    return None
