@@ -109,7 +109,7 @@ def _done(file: CaseFile) -> CatalogueEntry:
 
 
 def refresh(task: str) -> list[str]:
-    """Rewrite published values and uncertainties of the finished cases; no DFT is run.
+    """Rewrite published values, uncertainties and tiers of the finished cases; no DFT is run.
 
     Returns:
         Identifiers of the cases whose file changed (and with it their digest).
@@ -119,9 +119,11 @@ def refresh(task: str) -> list[str]:
     """
     annotate = data_module(task, "published").annotate
     folder = case_folder(task)
+    tiers = {entry.job.recipe.id: entry.job.recipe.tier for entry in status(task)}
     changed = []
     for file in read_case_files(folder):
         new: CaseFile = annotate(file)
+        new = new.model_copy(update={"tier": tiers.get(file.id, file.tier)})
         if new != file:
             structures = read_verified(folder, f"{file.id}.extxyz", read_lock(folder)).decode()
             write_case(folder, new, structures)
