@@ -119,11 +119,13 @@ class MatCalc:
         return self._relaxed(structures, fmax, relax_cell=False)
 
     def along_normal(self, structures, fmax):
-        """RelaxCalc with one strain of the cell."""
-        return [
-            self._relaxed([atoms], fmax, cell_filter_kwargs=normal_strain(atoms))[0]
-            for atoms in structures
-        ]
+        """RelaxCalc with one strain of the cell, whose factor is another for every structure."""
+        from joblib import Parallel, delayed
+
+        options = [{"cell_filter_kwargs": normal_strain(atoms)} for atoms in structures]
+        relaxers = [self._relaxer(fmax, **own) for own in options]
+        jobs = (delayed(r.calc)(atoms) for r, atoms in zip(relaxers, structures, strict=True))
+        return [relaxed(found) for found in Parallel(n_jobs=self.jobs)(jobs)]
 
     def slabs(self, structures, fmax):
         """SurfaceCalc, its bulk energy left to the task's formula."""
@@ -153,11 +155,14 @@ class MatCalc:
         return float(max(energies) - energies[0])  # of an image, as the task has it, not of a fit
 
     def _relaxed(self, structures, fmax, **options):
+        found = self._relaxer(fmax, **options).calc_many(structures, n_jobs=self.jobs)
+        return list(map(relaxed, found))
+
+    def _relaxer(self, fmax, **options):
         from matcalc import RelaxCalc
 
-        relax = RelaxCalc(self.calculator, fmax=self._limit(fmax), max_steps=self.steps, **options)
-        found = list(relax.calc_many(structures, n_jobs=self.jobs))
-        return [(as_atoms(f["final_structure"]), float(f["energy"])) for f in found]
+        limits = {"fmax": self._limit(fmax), "max_steps": self.steps}
+        return RelaxCalc(self.calculator, **limits, **options)
 
     def _limit(self, fmax):
         return max(fmax, self.least)
@@ -166,6 +171,11 @@ class MatCalc:
 def normal_strain(atoms):
     """The cell filter's options of the task's relaxation of boundaries."""
     return {"mask": ALONG_NORMAL, "exp_cell_factor": math.sqrt(len(atoms))}
+
+
+def relaxed(found):
+    """Atoms and energy of RelaxCalc's results."""
+    return as_atoms(found["final_structure"]), float(found["energy"])
 
 
 def as_atoms(structure):
@@ -201,10 +211,10 @@ def surfaces(route, cases):
         task.strained_slab(case.atoms("slab"), start, bulk)
         for case, start, (bulk, _) in zip(cases, starts, bulks, strict=True)
     ]
-    relaxed = route.slabs(slabs, task.SLAB_FMAX)
+    found = route.slabs(slabs, task.SLAB_FMAX)
     return [
         task.surface_energy(slab, energy, bulk_energy / len(bulk))
-        for (slab, energy), (bulk, bulk_energy) in zip(relaxed, bulks, strict=True)
+        for (slab, energy), (bulk, bulk_energy) in zip(found, bulks, strict=True)
     ]
 
 
@@ -217,10 +227,10 @@ def boundaries(route, cases):
         task.strained_boundary(case.atoms("boundary"), start, bulk)
         for case, start, (bulk, _) in zip(cases, starts, bulks, strict=True)
     ]
-    relaxed = route.along_normal(strained, task.BOUNDARY_FMAX)
+    found = route.along_normal(strained, task.BOUNDARY_FMAX)
     return [
         task.grain_boundary_energy(atoms, energy, bulk_energy / len(bulk))
-        for (atoms, energy), (bulk, bulk_energy) in zip(relaxed, bulks, strict=True)
+        for (atoms, energy), (bulk, bulk_energy) in zip(found, bulks, strict=True)
     ]
 
 
@@ -233,19 +243,19 @@ def hops(route, cases):
     for case, start, (bulk, _) in zip(cases, starts, bulks, strict=True):
         roles = task.image_roles(list(case.structures))
         ends += [task.strained(case.atoms(role), start, bulk) for role in (roles[0], roles[-1])]
-    relaxed = route.positions(ends, task.END_FMAX)
-    return route.barriers(list(zip(relaxed[::2], relaxed[1::2], strict=True)), task.BAND_FMAX)
+    found = route.positions(ends, task.END_FMAX)
+    return route.barriers(list(zip(found[::2], found[1::2], strict=True)), task.BAND_FMAX)
 
 
 def voltages(route, cases):
     """Average voltages in V."""
     voltages = []
     for case in cases:
-        relaxed = route.cells([case.atoms(r) for r in case.structures], voltage_profile.FMAX)
-        energies = dict(zip(case.structures, (energy for _, energy in relaxed), strict=True))
+        found = route.cells([case.atoms(r) for r in case.structures], voltage_profile.FMAX)
+        energies = dict(zip(case.structures, (energy for _, energy in found), strict=True))
         series = series_of(case)
-        found = series.without_corrections(energies, CORRECTIONS)
-        voltages.append(voltage_profile.reference_values(series, found)["average_voltage"])
+        plain = series.without_corrections(energies, CORRECTIONS)
+        voltages.append(voltage_profile.reference_values(series, plain)["average_voltage"])
     return voltages
 
 
