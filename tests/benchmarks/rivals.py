@@ -38,9 +38,13 @@ ALONG_NORMAL = [False, False, True, False, False, False]
 class Counting(CHGNetCalculator):
     """The package's calculator; every call adds a byte to a file, whichever process makes it."""
 
-    def __init__(self, calls, **options):
-        super().__init__(CHGNet.load(model_name=WEIGHTS, verbose=False), **options)
+    def __init__(self, calls, network):
+        super().__init__(network, use_device="cpu")
         self.calls = calls
+
+    def another(self):
+        """Of the same network, with results of its own."""
+        return Counting(self.calls, self.model)
 
     def calculate(self, atoms=None, properties=None, system_changes=None, **others):
         """ASE's hook."""
@@ -89,10 +93,10 @@ class Ase:
     def _barrier(self, first, last, fmax):
         between = [first[0].copy() for _ in range(li_migration.IMAGES - 2)]
         images = [first[0].copy(), *between, last[0].copy()]
-        band = NEB(images, climb=True, allow_shared_calculator=True)
+        band = NEB(images, climb=True)
         band.interpolate("idpp", mic=True)
         for image in between:
-            image.calc = self.calculator
+            image.calc = self.calculator.another()  # one for all forgets every image but one
         for image, (_, energy) in zip((images[0], images[-1]), (first, last), strict=True):
             image.calc = SinglePointCalculator(image, energy=energy)
         self._converge(FIRE(band, logfile=None), fmax)
@@ -273,9 +277,8 @@ def main(path):
     torch.set_num_threads(request["threads"])
     calls = Path(request["calls"])
     calls.touch()
-    route = {"ase": Ase, "matcalc": MatCalc}[request["route"]](
-        Counting(str(calls), use_device="cpu"), request
-    )
+    calculator = Counting(str(calls), CHGNet.load(model_name=WEIGHTS, verbose=False))
+    route = {"ase": Ase, "matcalc": MatCalc}[request["route"]](calculator, request)
     start, values, tasks = time.perf_counter(), {}, {}
     for name, ids in request["cases"].items():
         begin, before = time.perf_counter(), calls.stat().st_size
