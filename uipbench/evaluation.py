@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 def evaluate(atoms: Atoms, calculator: Calculator) -> Evaluated:
     """Energy (eV) and forces (eV/Å) of one structure, which is not changed."""
-    copy = atoms.copy()
-    copy.calc = calculator
-    forces = np.asarray(copy.get_forces())
-    return Evaluated(float(copy.get_potential_energy()), forces)
+    forces = np.asarray(calculator.get_forces(atoms))
+    return Evaluated(float(calculator.get_potential_energy(atoms)), forces)
 
 
 def evaluate_roles(case: Case, calculator: Calculator) -> dict[str, Evaluated]:

@@ -1,0 +1,131 @@
+"""Many small cases of own data, and a run over them that measures the harness.
+
+``python -m tests.benchmarks.many_cases DATA MODEL OUT PROTOCOL EXECUTOR WORKERS`` prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from ase.build import fcc111
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
+
+ROOT = Path(__file__).parents[2]
+WARM = 20
+FREE_MODEL = """
+import numpy as np
+from ase.calculators.calculator import Calculator
+
+
+class Free(Calculator):
+    implemented_properties = ["energy", "forces", "stress"]
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        n = len(atoms)
+        self.results = {"energy": -1.0 * n, "forces": np.zeros((n, 3)), "stress": np.zeros(6)}
+
+
+def load(checkpoint, device, dtype):
+    return Free()
+"""
+
+
+def write_cases(folder: Path, n: int, repeat: int = 1) -> Path:
+    """Copper slabs of 4 · repeat² atoms, and bulk of 3 · repeat², at n lattice constants."""
+    rows = ['format = 1\nname = "many"\n[theory]\nxc = "PBE"\ncode = "none"\ncutoff_ev = 500\n']
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, a in enumerate(np.linspace(3.4, 3.8, n)):
+        size = (repeat, repeat)
+        slab, bulk = fcc111("Cu", (*size, 4), a=a, vacuum=6.0), fcc111("Cu", (*size, 3), a=a)
+        bulk.set_cell([*bulk.cell[:2], [0, 0, a * np.sqrt(3)]])
+        frames = [_frame(bulk, "bulk", -3.0 * len(bulk)), _frame(slab, "slab", -2.75 * len(slab))]
+        write(folder / f"c{i:05d}.extxyz", frames, format="extxyz")
+        rows.append(f'[[case]]\ntask = "surface_energy"\nid = "c{i:05d}"\n')
+    (folder / "cases.toml").write_text("\n".join(rows))
+    return folder
+
+
+def _frame(atoms, role, energy):
+    atoms.pbc = True
+    atoms.info = {"role": role}
+    forces = np.zeros((len(atoms), 3))
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    return atoms
+
+
+def measured(data, model, out, *, protocol="fixed", executor="local", workers=0):
+    """What a run in a process of its own says of itself."""
+    command = [sys.executable, "-m", "tests.benchmarks.many_cases"]
+    command += map(str, (data, model, out, protocol, executor, workers))
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def used():
+    """Seconds of processors."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_memory():
+    """In MB: of this process, and of the largest of its ended children or of its parent."""
+    own = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+    return own // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+
+
+class Count:
+    """Counts evaluations, and starts the clock when whatever is imported late has been."""
+
+    def __init__(self):
+        self.n, self.start, self.cpu = 0, 0.0, 0.0
+
+    def evaluated(self):
+        """One structure was evaluated."""
+        self.n += 1
+        if self.n == WARM:
+            self.start, self.cpu = time.perf_counter(), used()
+
+    def finished(self, job, outcome):
+        """One case is finished."""
+
+
+def main(arguments):
+    """Run all cases and print the numbers."""
+    from uipbench.plan import Selection
+    from uipbench.scoring import open_session, own_tasks
+    from uipbench.session import RunOptions
+
+    data, model, out, protocol, executor, workers = arguments
+    begin, count = time.perf_counter(), Count()
+    own, tasks = own_tasks(Path(data), (), Path(out))
+    options = RunOptions(out=Path(out), own_data=own, executor=executor, workers=int(workers))
+    session = open_session(model, options, offline=True)
+    jobs = session.missing(session.jobs(Selection(tasks=tasks, tier="full", protocols=[protocol])))
+    ready = time.perf_counter()
+    for _ in session.compute(jobs, count):
+        pass
+    wall, cpu, n = time.perf_counter() - count.start, used() - count.cpu, count.n - WARM
+    session.write(tasks)
+    harness, worker = peak_memory()
+    told = {
+        "cases": len(jobs),
+        "evaluations": count.n,
+        "evaluations_per_second": round(n / wall, 1),
+        "harness_cpu_us_per_evaluation": round(1e6 * cpu / n, 1),
+        "prepare_seconds": round(ready - begin, 2),
+        "seconds": round(time.perf_counter() - begin, 2),
+        "harness_peak_mb": harness,
+        "worker_peak_mb": worker,
+    }
+    print(json.dumps(told))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
