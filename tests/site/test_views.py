@@ -23,7 +23,7 @@ from uipbench.site.findings import findings
 from uipbench.site.records import Records, gather
 from uipbench.site.robustness import robustness
 from uipbench.site.tables import all_tables
-from uipbench.site.viewer import centred, first_shown, moving_atom, viewer_data
+from uipbench.site.viewer import centred, first_shown, moving_atom, surroundings, viewer_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,6 +184,10 @@ def test_the_path_of_a_hop_is_in_the_middle_of_the_cell() -> None:
         assert shown[role].get_distance(0, 1, mic=True) == pytest.approx(
             image.get_distance(0, 1, mic=True)
         )
+    around = surroundings(images, 0)
+    assert [str(atoms.symbols) for atoms in around.values()] == ["LiF4"] * 3
+    distances = [sorted(atoms.get_distances(0, range(1, 5))) for atoms in around.values()]
+    assert np.allclose(distances[1], np.sqrt(2**2 + 3**2 + 3**2))
     images["image_2"].positions += 0.9
     assert moving_atom(list(images.values())) == 0
     images["image_2"].positions[0] = images["image_0"].positions[0]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from ase.data.colors import jmol_colors
+from scipy.spatial.distance import cdist
 
 from uipbench.site.text import words
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from uipbench.case import Case
 
 _WIDTH_A = 11.0
-_IMAGE_A = 5.0
-"""Width of the images of a path: copies of the atom that moves would only confuse."""
+_NEAR_A = 4.5
+"""How far from the path of a hop atoms are shown: three to four neighbours in a salt."""
 _ALIKE = 0.9
 _NONMETALS = frozenset(
     {"H", "He", "B", "C", "N", "O", "F", "Ne", "Si", "P", "S", "Cl", "Ar", "Ge", "As", "Se", "Br"}
@@ -45,8 +47,8 @@ def viewer_data(case: Case) -> dict[str, Any]:
     shown = {role: structure.atoms for role, structure in case.structures.items()}
     path: list[NDArray[np.float64]] = []
     if moving is not None:
-        shown |= centred(images, moving)
-        path = [shown[role].positions[moving] for role in images]
+        shown |= surroundings(images, moving)
+        path = [shown[role].positions[0] for role in images]
     return {
         "first": first_shown(case),
         "elements": {symbol: _element(symbol) for symbol in sorted(symbols)},
@@ -55,8 +57,8 @@ def viewer_data(case: Case) -> dict[str, Any]:
         "structures": [
             {
                 "role": words(role),
-                "moving": moving if role in images else None,
-                **_structure(atoms, widest=_IMAGE_A if role in images else _WIDTH_A),
+                "formula": str(case.atoms(role).get_chemical_formula("metal")),
+                **_structure(atoms, part=bool(path) and role in images),
             }
             for role, atoms in shown.items()
         ],
@@ -77,17 +79,46 @@ def moving_atom(images: Sequence[Atoms]) -> int | None:
 
 
 def centred(images: Mapping[str, Atoms], moving: int) -> dict[str, Atoms]:
-    """The images with the middle of the moving atom's path in the middle of the periodic cell."""
+    """The images with the middle of the moving atom's path in the middle of the periodic cell.
+
+    An atom that the first image has in the cell stays with its place there in the other images.
+    """
     middle = np.mean(
         [atoms.get_scaled_positions(wrap=False)[moving] for atoms in images.values()], 0
     )
+    start = next(iter(images.values()))
+    wrapped = start.copy()
+    wrapped.set_scaled_positions(
+        start.get_scaled_positions(wrap=False) + np.where(start.pbc, 0.5 - middle, 0.0)
+    )
+    wrapped.wrap(eps=1e-3)
+    found = {role: atoms.copy() for role, atoms in images.items()}
+    for atoms in found.values():
+        atoms.positions += wrapped.positions - start.positions
+    return found
+
+
+def surroundings(images: Mapping[str, Atoms], moving: int) -> dict[str, Atoms]:
+    """The moving atom, as the first one, and the atoms around its path, in every image.
+
+    Those that are within 4.5 Å of the path in the first image, whichever cell they are in.
+    """
+    middle = centred(images, moving)
+    path = np.array([atoms.positions[moving] for atoms in middle.values()])
+    start = next(iter(middle.values()))
+    shifts = [
+        np.array(cells) @ start.cell[:]
+        for cells in product(*((-1, 0, 1) if periodic else (0,) for periodic in start.pbc))
+    ]
+    near = [cdist(start.positions + shift, path).min(axis=1) < _NEAR_A for shift in shifts]
     found = {}
-    for role, atoms in images.items():
-        shift = np.where(atoms.pbc, 0.5 - middle, 0.0)
-        copy = atoms.copy()
-        copy.set_scaled_positions(atoms.get_scaled_positions(wrap=False) + shift)
-        copy.wrap(eps=1e-3)
-        found[role] = copy
+    for role, atoms in middle.items():
+        part = atoms[[moving]]
+        for shift, chosen in zip(shifts, near, strict=True):
+            copy = atoms[[i for i in np.flatnonzero(chosen) if i != moving]]
+            copy.positions += shift
+            part += copy
+        found[role] = part
     return found
 
 
@@ -121,12 +152,13 @@ def _element(symbol: str) -> dict[str, Any]:
     }
 
 
-def _structure(atoms: Atoms, *, widest: float) -> dict[str, Any]:
+def _structure(atoms: Atoms, *, part: bool) -> dict[str, Any]:
     return {
+        "moving": 0 if part else None,
         "symbols": atoms.get_chemical_symbols(),
         "positions": [_rounded(row) for row in atoms.positions],
         "cell": [_rounded(row) for row in atoms.cell[:]],
-        "repeats": _repeats(atoms, widest),
+        "repeats": [1, 1, 1] if part else _repeats(atoms),
     }
 
 
@@ -134,10 +166,10 @@ def _rounded(row: NDArray[np.float64]) -> list[float]:
     return [round(float(x), 4) for x in row]
 
 
-def _repeats(atoms: Atoms, widest: float) -> list[int]:
-    """Copies along the periodic vectors that make a small cell as wide as ``widest``, in Å."""
+def _repeats(atoms: Atoms) -> list[int]:
+    """Copies along the periodic vectors that make a small cell wide enough to look at."""
     wanted = [
-        min(_MOST_REPEATS, ceil(widest / length)) if periodic and length > 0 else 1
+        min(_MOST_REPEATS, ceil(_WIDTH_A / length)) if periodic and length > 0 else 1
         for length, periodic in zip(atoms.cell.lengths(), atoms.pbc, strict=True)
     ]
     while len(atoms) * prod(wanted) > _MOST_ATOMS and max(wanted) > 1:

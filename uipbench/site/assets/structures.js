@@ -31,17 +31,10 @@
     return found;
   }
 
-  function describe({ role, symbols }) {
-    const counts = new Map();
-    symbols.forEach((symbol) => counts.set(symbol, (counts.get(symbol) || 0) + 1));
-    const content = Array.from(counts, ([symbol, count]) => `${count} ${symbol}`).join(", ");
-    return `Structure in three dimensions: ${role}, ${content} in the cell`;
-  }
-
   const redraw = plots.whenNear(view, () => {
     const structure = structures[current];
     drawing.draw(view, { structure, atoms: copies(structure), elements, path, moving: MOVING });
-    view.setAttribute("aria-label", describe(structure));
+    view.setAttribute("aria-label", `Structure in three dimensions: ${structure.role}, ${structure.formula} in the cell`);
     view.dataset.shown = structure.role;
     save.hidden = !drawing.image;
     play.hidden = images.length < 2;

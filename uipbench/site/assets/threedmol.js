@@ -63,14 +63,14 @@
   }
 
   // Seen from the side, z upwards, a little from above and turned; a hop goes across the view.
-  function lookFromTheSide(view, { cell, moving }, path) {
+  function lookFromTheSide(view, { moving }, path) {
     const hop = moving === null ? [1, 0] : [0, 1].map((k) => path[path.length - 1][k] - path[0][k]);
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     viewer.rotate(-78, "x");
     viewer.rotate(18 - (Math.atan2(hop[1], hop[0]) * 180) / Math.PI, "z");
     viewer.zoomTo();
-    // The vacuum of a slab may lie outside; the cell of a hop is shown whole.
-    viewer.zoom(room(view, [...viewer.selectedAtoms({}), ...(moving === null ? [] : corners(cell))]));
+    // The vacuum of a slab may lie outside.
+    viewer.zoom(room(view, viewer.selectedAtoms({})));
   }
 
   const corners = (cell) => [0, 1, 2, 3, 4, 5, 6, 7].map((bits) => point([0, 1, 2].map((k) => cell.reduce((sum, vector, i) => sum + ((bits >> i) & 1) * vector[k], 0))));
