@@ -20,6 +20,7 @@ from tests.site.factories import (
     make_result,
     write_cases,
 )
+from tests.site.many import make_results, make_tasks
 from uipbench.outcome import Failed
 from uipbench.site import build_site
 from uipbench.site.rows import Selection, View, compute_board
@@ -110,6 +111,20 @@ def test_filters_recompute_the_board_and_live_in_the_url(
     assert column(page, "rank")[0] != "1"
 
 
+def test_sets_of_two_cases_have_their_numbers(open_page: Open, tmp_path: Path) -> None:
+    tasks = make_tasks(tmp_path / "cases", 4)
+    results = make_results(tasks, 1)
+    both = build_site(tmp_path / "both", results=results, tasks=tasks).parent
+    page = open_page(both)
+    assert "Each task above has its own numbers" in page.locator("#board tbody").inner_text()
+    page.get_by_role("radio", name="First task").check()
+    first = build_site(tmp_path / "first", results=results[:1], tasks=tasks[:1]).parent
+    for shown in (page, open_page(first)):
+        assert models(shown) == ["SYNTHETIC-0"]
+        assert float(column(shown, "mae")[0]) > 0
+        assert "Fewer than three cases" in shown.locator("#board-summary").inner_text()
+
+
 def test_weights_columns_and_search(open_page: Open, large_site: Path, made_up: Records) -> None:
     page = open_page(large_site, "index.html?weights=first:0")
     board = compute_board(all_tables(made_up), View(weights={"first": 0.0}))
@@ -179,11 +194,8 @@ def test_from_a_point_to_the_structure(open_page: Open, site: Path) -> None:
     page.mouse.down()
     page.mouse.up()
     page.wait_for_url("**/cases/surface_energy/*.html")
-    view = page.locator("#structure-view")
-    view.scroll_into_view_if_needed()
-    page.locator("#structure-view canvas").first.wait_for()
-    kinds = view.evaluate("plot => plot.data.map(trace => trace.type)")
-    assert kinds == ["mesh3d", "scatter3d"]
+    page.locator("#structure-view").scroll_into_view_if_needed()
+    page.locator("#structure-view[data-shown] canvas").first.wait_for()
 
 
 def test_plots_hide_models_and_become_images(open_page: Open, site: Path) -> None:
@@ -252,13 +264,13 @@ def test_pages_are_accessible(open_page: Open, site: Path, large_site: Path, sch
 
     page = open_page(large_site, scheme=scheme)
     # Plotly draws inside role="img", whose content does not matter here; drawing takes a minute.
-    page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
+    page.route("**/*min.js", lambda route: route.fulfill(body=""))
     page.locator("summary", has_text="Cases").click()
     found = violations(Axe(), page)
     page.goto(f"{large_site.resolve().as_uri()}/trend.html")
     found += violations(Axe(), page)
     page = open_page(site, scheme=scheme)
-    page.route("**/plotly.min.js", lambda route: route.fulfill(body=""))
+    page.route("**/*min.js", lambda route: route.fulfill(body=""))
     others = ("compare", "cost", "robustness", "findings", "tasks/surface_energy")
     heaviest = ("cases/surface_energy/al_111", "models/soft")
     for path in (*others, *heaviest) if scheme == "light" else heaviest:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.data import chemical_symbols
 
 from tests.factories import make_case, structure
@@ -22,7 +23,7 @@ from uipbench.site.findings import findings
 from uipbench.site.records import Records, gather
 from uipbench.site.robustness import robustness
 from uipbench.site.tables import all_tables
-from uipbench.site.viewer import first_shown, viewer_data
+from uipbench.site.viewer import centred, first_shown, moving_atom, surroundings, viewer_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,7 +156,8 @@ def test_cases_of_a_material_are_in_the_order_of_dft(small: Records) -> None:
 
 def test_small_cells_are_repeated_in_the_plane(small: Records) -> None:
     shown = viewer_data(small.tasks[0].cases()[0])
-    assert shown["structures"][0]["repeats"] == [4, 4, 1]
+    assert shown["structures"][0]["repeats"] == [4, 4, 4]
+    assert shown["path"] == []
     assert shown["elements"]["Al"]["radius"] == pytest.approx(1.21)
 
 
@@ -167,6 +169,31 @@ def test_the_telling_structure_is_shown_first() -> None:
     assert first_shown(replace(case, structures=path)) == 1
     pair = dict.fromkeys(("slab_a", "interface", "curve_0"), structure(slab))
     assert first_shown(replace(case, structures=pair)) == 1
+
+
+def test_the_path_of_a_hop_is_in_the_middle_of_the_cell() -> None:
+    atoms = Atoms("LiF", [[0.1, 0, 0], [3, 3, 3]], cell=[6, 6, 6], pbc=True)
+    images = {f"image_{k}": atoms.copy() for k in range(3)}
+    for k, image in enumerate(images.values()):
+        image.positions[0, 0] += 0.9 * k
+    assert moving_atom(list(images.values())) == 0
+    shown = centred(images, 0)
+    path = [shown[role].positions[0] for role in images]
+    assert np.allclose(path, [[2.1, 3, 3], [3, 3, 3], [3.9, 3, 3]])
+    for role, image in images.items():
+        assert shown[role].get_distance(0, 1, mic=True) == pytest.approx(
+            image.get_distance(0, 1, mic=True)
+        )
+    around = surroundings(images, 0)
+    assert [str(atoms.symbols) for atoms in around.values()] == ["LiF4"] * 3
+    distances = [sorted(atoms.get_distances(0, range(1, 5))) for atoms in around.values()]
+    assert np.allclose(distances[1], np.sqrt(2**2 + 3**2 + 3**2))
+    images["image_2"].positions += 0.9
+    assert moving_atom(list(images.values())) == 0
+    images["image_2"].positions[0] = images["image_0"].positions[0]
+    images["image_2"].positions[0, 0] += 0.9
+    images["image_2"].positions[1] = [3, 3.9, 3]
+    assert moving_atom(list(images.values())) is None
 
 
 def test_skill_by_element(small: Records) -> None:

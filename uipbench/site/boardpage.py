@@ -20,7 +20,8 @@ _STATIC = {"rank", "model", "group", "skill", "number", "signed", "coverage", "a
 
 def board_page(records: Records, tables: Tables) -> dict[str, Any]:
     """What the template of the first page is given."""
-    board = compute_board(tables, View())
+    only = records.tasks[0].name if len(records.tasks) == 1 else ""
+    board = compute_board(tables, View(task=only))
     names = {task.name: task for task in records.tasks}
     return {
         "records": records,

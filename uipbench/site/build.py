@@ -16,6 +16,7 @@ from uipbench.site.casepage import case_pages
 from uipbench.site.cells import failure_meanings
 from uipbench.site.extrapages import WITH_PLOTS, extra_pages
 from uipbench.site.feed import feed
+from uipbench.site.libraries import THREE_D_MOL, library_files
 from uipbench.site.modelpage import model_page
 from uipbench.site.records import gather
 from uipbench.site.rendering import ASSETS, content_security_policy, environment
@@ -46,8 +47,8 @@ def build_site(
 ) -> Path:
     """Write the leaderboard as static files that open without a server or a network.
 
-    The same records and cases give the same bytes. Documentation that lies in the folder ``docs``
-    of ``out`` stays there and is linked.
+    The same records, cases and libraries give the same bytes. Documentation that lies in the
+    folder ``docs`` of ``out`` stays there and is linked.
 
     Args:
         out: Folder of the site; an earlier site in it is replaced.
@@ -87,6 +88,7 @@ class _Pages:
         self._board = board_tables(records, self._tables)
         self._version = version("uipbench")
         self._extra = extra_pages(records, self._tables)
+        self._libraries = library_files()
         documentation = f"{DOCUMENTATION}/index.html"
         env.globals.update(
             tasks=records.tasks,
@@ -98,6 +100,7 @@ class _Pages:
             strip_width=WIDTH,
             documentation=documentation if writer.holds(documentation) else "",
             draws=DRAWS,
+            three_d_mol=THREE_D_MOL if THREE_D_MOL in self._libraries else "",
         )
 
     def render(self, path: str, template: str, *, plots: bool = False, **context: Any) -> None:  # noqa: ANN401
@@ -150,10 +153,8 @@ class _Pages:
                 self._writer.write(f"cases/{task.name}/{name}", content)
 
     def write_assets(self) -> None:
-        """Style, scripts, and the one library, copied from its package."""
-        from plotly.offline import get_plotlyjs
-
-        for path in sorted(ASSETS.iterdir()):
-            self._writer.write(f"assets/{path.name}", path.read_bytes())
-        self._writer.write("assets/plotly.min.js", get_plotlyjs())
+        """Style, scripts, and the libraries, copied from their packages."""
+        own = {path.name: path.read_bytes() for path in sorted(ASSETS.iterdir())}
+        for name, content in (own | self._libraries).items():
+            self._writer.write(f"assets/{name}", content)
         self._writer.finish()

@@ -168,6 +168,14 @@
     });
   }
 
+  // Why there are no rows.
+  function nothing() {
+    if (current.board.tasks.length) return "No model fits these filters.";
+    const counts = (task) => task.protocols[current.view.protocol].length >= data.leastCases;
+    return current.view.task || data.tasks.some(counts)
+      ? "No case fits these filters." : "An overall score needs a task of three cases or more. Each task above has its own numbers.";
+  }
+
   function render() {
     const shown = shownColumns();
     const listed = current.listed.map((m) => tableRow(current.board.rows[m], shown, false));
@@ -176,8 +184,7 @@
     const heads = shown.map(heading);
     markSorted(heads, column, way);
     table.tHead.replaceChildren(element("tr", {}, ...heads));
-    const empty = element("tr", {}, element("td", { class: "empty", colspan: shown.length },
-      current.board.tasks.length ? "No model fits these filters." : "No case fits these filters."));
+    const empty = element("tr", {}, element("td", { class: "empty", colspan: shown.length }, nothing()));
     table.tBodies[0].replaceChildren(...(keyed.length && current.board.tasks.length ? keyed.map((one) => one.line) : [empty]));
     current.shown = shown;
     current.order = keyed.map((one) => one.row);
@@ -215,7 +222,8 @@
   function summarise() {
     const { board, listed, view } = current;
     const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
-    const facts = `${plural(listed.length, "model")}, ${plural(board.nCases, "case")} in ${plural(board.nMaterials, "material")}. `;
+    const facts = board.tasks.length || state.isFiltered()
+      ? `${plural(listed.length, "model")}, ${plural(board.nCases, "case")} in ${plural(board.nMaterials, "material")}. ` : "";
     const part = !view.task && board.tasks.length && board.tasks.length < data.tasks.length
       ? `Three cases or more, and results, in ${board.tasks.length} of ${data.tasks.length} tasks. ` : "";
     const few = view.task && listed.every((m) => board.rows[m].rank === null) && listed.some((m) => board.rows[m].ran.length)

@@ -65,7 +65,7 @@
     return {
       view: {
         protocol: protocol ? protocol.value : "relaxed",
-        task: currentTask(),
+        task: currentTask() || form.dataset.only || "",
         selection: {
           elements: checked("elements"), anyElement: checked("any").length > 0,
           materials: checked("materials"), chemistries: checked("chemistries"),

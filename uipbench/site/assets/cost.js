@@ -66,7 +66,8 @@
     const [least, most] = [Math.min, Math.max].map((end) => Math.log10(end(...models.map((m) => m.x))));
     const top = Math.max(...models.map((m) => m.high ?? m.y));
     // Plotly labels the ticks between decades by their first digit alone.
-    const ticks = [-3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
+    const digits = most - least > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9];
+    const ticks = [-3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`)));
     const [xRange, yRange] = [[least - 0.06, most + 0.22], [0, Math.min(1.02, top + 0.12)]];
     const labels = placeLabels(xRange, yRange);
     const axes = {

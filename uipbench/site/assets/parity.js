@@ -54,7 +54,7 @@
     const traces = visibleTraces().map((t) => points(t, t.x, t.y, "DFT %{x:.3f}<br>model %{y:.3f}"));
     const axes = {
       xaxis: axis(`DFT ${source.quantity}, ${source.unit}`, { range: limits, constrain: "domain", constraintoward: "left" }),
-      yaxis: axis(`Predicted, ${source.unit}`, { range: limits, scaleanchor: "x", constraintoward: "top" }),
+      yaxis: axis(`Predicted, ${source.unit}`, { range: limits, scaleanchor: "x", constrain: "domain", constraintoward: "top" }),
     };
     plots.react(parity, [...guides(limits), ...traces], plots.layout(Math.min(parity.clientWidth, 560), axes));
   }

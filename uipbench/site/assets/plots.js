@@ -1,4 +1,4 @@
-// What all plots share: Plotly loaded when a plot comes near the screen, colours of the theme,
+// What all plots share: libraries loaded when a plot comes near the screen, colours of the theme,
 // axes, a legend that the keyboard reaches, PNG and SVG.
 (function () {
   "use strict";
@@ -9,19 +9,19 @@
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "pentagon", "star", "x"];
   const GLYPHS = ["●", "■", "◆", "▲", "✚", "⬟", "★", "✖"];
   const palette = {};
-  let loading = null;
+  const loading = new Map();
 
-  function loadPlotly() {
-    if (!loading) {
-      loading = new Promise((resolve, reject) => {
+  function load(address) {
+    if (!loading.has(address)) {
+      loading.set(address, new Promise((resolve, reject) => {
         const script = document.createElement("script");
-        script.src = library;
+        script.src = address;
         script.addEventListener("load", resolve);
         script.addEventListener("error", reject);
         document.head.append(script);
-      });
+      }));
     }
-    return loading;
+    return loading.get(address);
   }
 
   // Plots have a width in pixels; on paper they are scaled to that of a page.
@@ -31,14 +31,14 @@
   window.addEventListener("afterprint", () => drawnPlots().forEach((plot) => { plot.style.zoom = ""; }));
 
   // Draws once the target is near the screen, and again when the theme or the protocol changes.
-  function whenNear(target, draw) {
+  function whenNear(target, draw, address = library, ready = () => window.Plotly) {
     let drawn = false;
     const redraw = () => { if (drawn) { readPalette(target); draw(); } };
     const watcher = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       watcher.disconnect();
-      loadPlotly().then(() => {
-        if (!window.Plotly) return;
+      load(address).then(() => {
+        if (!ready()) return;
         drawn = true;
         target.replaceChildren();
         redraw();

@@ -58,6 +58,15 @@
   });
   if (radios.length && !radios.some((radio) => radio.checked)) radios[0].checked = true;
 
+  // ---- tables wider than the screen fade out where there is more ---------------------------------
+  const wide = Array.from(document.querySelectorAll(".scroll"));
+  const fade = (box) => box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2);
+  const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => fade(target.closest(".scroll"))));
+  wide.forEach((box) => {
+    box.addEventListener("scroll", () => fade(box), { passive: true });
+    [box, ...box.children].forEach((part) => watcher.observe(part));
+  });
+
   // ---- sorting -----------------------------------------------------------------------------
   const tables = Array.from(document.querySelectorAll("table[data-sortable]"));
 
