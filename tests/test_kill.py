@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import random
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,8 @@ from uipbench.registry import load_task
 from uipbench.results import read_result
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ase import Atoms
 
 
