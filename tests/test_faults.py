@@ -25,6 +25,7 @@ from uipbench.datasets import load_cases, reference_folder
 from uipbench.errors import ReferenceDataError, ResultFileError
 from uipbench.machine import physical_memory
 from uipbench.own_data.structures import extxyz
+from uipbench.paths import cache_folder
 from uipbench.results import read_result
 from uipbench.session import RunOptions
 
@@ -170,6 +171,12 @@ def test_disk_that_is_full_for_the_result_file_leaves_the_journal(folder, monkey
     assert names == {".lock", "surface_energy.own-data.journal.jsonl"}
     again = package.score("emt", out=folder / "r", data=folder, protocols=["fixed"])
     assert len(again["surface_energy"].records) == 1
+
+
+def test_empty_variable_of_the_cache_is_none(monkeypatch):
+    """Else environments would be made where the user happens to be."""
+    monkeypatch.setenv("UIPBENCH_CACHE", "")
+    assert cache_folder().is_absolute()
 
 
 def test_output_that_is_closed_ends_nothing(tmp_path):

@@ -160,6 +160,9 @@ def test_pipe_as_a_checkpoint_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "weights")
     with pytest.raises(RegistryError, match="weights: cannot be read: not a regular file"):
         checkpoint_sha256(find_model("emt"), tmp_path / "weights")
+    os.mkfifo(tmp_path / "m.py")
+    with pytest.raises(RegistryError, match=r"m.py: cannot be read: not a regular file"):
+        read_model_file(tmp_path / "m.py", own=True)
 
 
 def test_bound_is_exact(tmp_path):
