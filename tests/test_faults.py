@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import os
 import re
@@ -24,6 +25,7 @@ from uipbench.datasets import load_cases, reference_folder
 from uipbench.errors import ReferenceDataError, ResultFileError
 from uipbench.machine import physical_memory
 from uipbench.own_data.structures import extxyz
+from uipbench.paths import cache_folder
 from uipbench.results import read_result
 from uipbench.session import RunOptions
 
@@ -103,6 +105,85 @@ def test_a_relaxation_that_breaks_has_a_reason(folder, action, kinds):
     assert record.outcome.status == "failed"
     assert record.outcome.kind in kinds
     assert record.outcome.message
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "said"),
+    [
+        ("self.results['forces'][:] = 1e300", "non_finite", "too large to be compared"),
+        ("self.results['forces'] = self.results['forces'] * 1j", "non_finite", "forces is complex"),
+        (r"raise ValueError('\ud800 \x1b[31m é')", "model_raised", "ValueError: ? ?[31m é"),
+        ("os.closerange(0, 50); __import__('time').sleep(99)", "worker_crashed", "closed its pipe"),
+    ],
+    ids=["huge", "complex", "unprintable", "closed pipe"],
+)
+def test_an_odd_answer_costs_its_case_alone(folder, action, kind, said):
+    model = write_model(folder / "m.py", MODEL.format(action=action))
+    found = package.score(
+        str(model), out=folder / "r", data=folder, protocols=["fixed"], force=True
+    )
+    (record,) = found["surface_energy"].records
+    assert record.outcome.kind == kind
+    assert said in record.outcome.message
+
+
+def test_a_model_that_changes_the_clock_is_timed_all_the_same(folder):
+    action = "__import__('time').perf_counter = lambda: float('nan')"
+    model = write_model(folder / "m.py", MODEL.format(action=action))
+    found = package.score(
+        str(model), out=folder / "r", data=folder, protocols=["fixed"], force=True
+    )
+    assert 0 <= found["surface_energy"].records[0].outcome.seconds < 60
+
+
+def test_folder_deleted_in_a_run_is_said(tmp_path):
+    """A deleted journal takes lines as long as it is open, and nobody would ever read them."""
+    result = tmp_path / "r" / "m"
+    action = f"import shutil; os.path.exists({str(result / 'surface_energy.journal.jsonl')!r}) and "
+    action += f"shutil.rmtree({str(result)!r}, ignore_errors=True)"
+    model = write_model(tmp_path / "m.py", MODEL.format(action=action))
+    options = {"tasks": ["surface_energy"], "cases": ["[ac][glu]_*"], "protocols": ["fixed"]}
+    with pytest.raises(ResultFileError, match=r"surface_energy.journal.jsonl: .*deleted"):
+        package.score(str(model), out=tmp_path / "r", force=True, **options)
+
+
+@pytest.mark.parametrize("fails", ["replace", "fsync"])
+def test_disk_that_is_full_for_the_result_file_leaves_the_journal(folder, monkeypatch, fails):
+    """Nothing half written stays either, which would take the room that the next run needs."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sync, move = os.fsync, Path.replace
+
+    def moved(path, target):
+        return full() if target.name == "surface_energy.json" else move(path, target)
+
+    with monkeypatch.context() as patch:
+        if fails == "replace":
+            patch.setattr(Path, "replace", moved)
+        else:
+            partial = lambda n: "partial" in str(Path(f"/proc/self/fd/{n}").readlink())  # noqa: E731
+            patch.setattr(os, "fsync", lambda n: full() if partial(n) else sync(n))
+        with pytest.raises(ResultFileError, match="No space left on device; choose"):
+            package.score("emt", out=folder / "r", data=folder, protocols=["fixed"])
+    names = {path.name for path in (folder / "r" / "emt").iterdir()}
+    assert names == {".lock", "surface_energy.own-data.journal.jsonl"}
+    again = package.score("emt", out=folder / "r", data=folder, protocols=["fixed"])
+    assert len(again["surface_energy"].records) == 1
+
+
+def test_empty_variable_of_the_cache_is_none(monkeypatch):
+    """Else environments would be made where the user happens to be."""
+    monkeypatch.setenv("UIPBENCH_CACHE", "")
+    assert cache_folder().is_absolute()
+
+
+def test_output_that_is_closed_ends_nothing(tmp_path):
+    """As the standard output of a job under some schedulers."""
+    command = f"{sys.executable} -m uipbench score emt --cases al_111 --protocol fixed >&- 2>&-"
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert read_result(tmp_path / "uipbench-results" / "emt" / "surface_energy.json").records
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux counts memory as is said here")

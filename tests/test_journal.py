@@ -92,3 +92,18 @@ def test_full_disk_is_one_clear_line(tmp_path):
     journal = Journal(link)
     with pytest.raises(ResultFileError, match="No space left on device; finished cases"):
         journal.append(record("a"))
+
+
+def test_deleted_while_it_is_written_is_said(tmp_path):
+    journal = Journal(tmp_path / "j")
+    journal.append(record("a"))
+    (tmp_path / "j").unlink()
+    with pytest.raises(ResultFileError, match="deleted while the run was writing it"):
+        journal.append(record("b"))
+
+
+def test_symbolic_link_is_not_followed(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "j").symlink_to(tmp_path / "mine")
+    with pytest.raises(ResultFileError, match="is a symbolic link; move it away"):
+        Journal(tmp_path / "j").read()

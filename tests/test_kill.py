@@ -8,50 +8,22 @@ import multiprocessing
 import os
 import random
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.conftest import write_model
+from tests.killed_run import LOGGING, TASK, run
 from uipbench.journal import Journal
 from uipbench.registry import load_task
 from uipbench.results import read_result
-from uipbench.scoring import score
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+    from pathlib import Path
+
     from ase import Atoms
-
-LOGGING = """
-import hashlib, os, time
-import numpy as np
-from ase.calculators.emt import EMT
-
-
-class Logging(EMT):
-    def calculate(self, atoms=None, *args, **kwargs):
-        numbers = np.round([*atoms.cell[:], *atoms.positions], 5)
-        name = hashlib.sha256(numbers.tobytes()).hexdigest()[:16]
-        log = os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(log, (name + "\\n").encode())
-        os.close(log)
-        time.sleep(0.01)
-        super().calculate(atoms, *args, **kwargs)
-
-
-def load(checkpoint, device, dtype):
-    return Logging()
-"""
-CASES = ("al_*", "cu_*", "ag_*")
-TASK = "surface_energy"
-
-
-def run(model: str, out: str) -> None:
-    fixed = ["fixed"]
-    score(
-        model, out=Path(out), tasks=[TASK], cases=CASES, protocols=fixed, offline=True, force=True
-    )
 
 
 def fingerprints() -> dict[str, str]:
@@ -87,28 +59,43 @@ def without_times(path: Path) -> bytes:
     return json.dumps(result).encode()
 
 
-def killing(tmp_path: Path, kills: int, seed: int) -> int:
-    """Kill runs ``kills`` times; the number of those that hit a run with work left."""
+def wait_for_lines(log: Path, number: int, process: BaseProcess) -> None:
+    """Until the model has logged so many structures, or the run has ended."""
+    while process.exitcode is None and log.read_bytes().count(b"\n") < number:
+        process.join(0.003)
+
+
+def killing(tmp_path: Path, kills: int, seed: int) -> tuple[int, int]:
+    """Kill runs ``kills`` times.
+
+    Returns:
+        How many hit a run with work left, and how many of those one that had finished a case.
+    """
     chance = random.Random(seed)  # noqa: S311 - no secret
     log = tmp_path / "log"
     model = str(write_model(tmp_path / "m.py", LOGGING.format(log=str(log))))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["uipbench.scoring", "uipbench.reference_data", "ase.io.extxyz"])
-    start = time.monotonic()
-    whole = context.Process(target=run, args=(model, str(tmp_path / "whole")))
-    whole.start()
-    whole.join(300)
-    assert whole.exitcode == 0
-    longest = time.monotonic() - start
+    context.set_forkserver_preload(["tests.killed_run", "tests.test_kill"])
+    for name in ("checked", "whole"):  # the second run has a check already, as those have to come
+        start = time.monotonic()
+        process = context.Process(target=run, args=(model, str(tmp_path / name)))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        longest = time.monotonic() - start
     undisturbed = without_times(tmp_path / "whole" / "m" / f"{TASK}.json")
     owner = fingerprints()
-    folder, hits, done = tmp_path / "0", 0, 0
+    folder, hits, grown, done = tmp_path / "0", 0, 0, 0
     while done < kills:
         before = finished(folder)
         log.write_text("")
         process = context.Process(target=run, args=(model, str(folder)))
         process.start()
-        process.join(chance.uniform(0, longest))
+        if done % 2:
+            process.join(chance.uniform(0, longest))
+        else:  # however slow the machine is, this is amid the cases
+            wait_for_lines(log, chance.randint(1, len(owner)), process)
+            process.join(chance.uniform(0, 0.03))
         killed = process.exitcode is None
         process.kill()
         process.join(60)
@@ -119,21 +106,28 @@ def killing(tmp_path: Path, kills: int, seed: int) -> int:
         again = {owner[line] for line in log.read_text().split() if len(line) == 16} & set(before)
         assert not again, f"finished and computed again: {again}"
         done += killed
-        hits += killed and len(after) < len(set(owner.values()))
+        hit = killed and len(after) < len(set(owner.values()))
+        hits += hit
+        grown += hit and len(after) > len(before)
         if not killed:
             assert without_times(folder / "m" / f"{TASK}.json") == undisturbed
             folder = tmp_path / str(int(folder.name) + 1)
-    return hits
+    return hits, grown
 
 
 @pytest.mark.slow
-def test_killed_at_two_hundred_random_moments(tmp_path):
+def test_killed_at_two_hundred_random_moments(tmp_path, record_testsuite_property):
     seed = int(os.environ.get("KILL_SEED", "1"))
-    assert killing(tmp_path, 200, seed) > 100
+    hits, grown = killing(tmp_path, 200, seed)
+    record_testsuite_property("hits", hits)
+    record_testsuite_property("hits_after_a_case", grown)
+    assert hits > 100
+    assert grown > 20
 
 
 def test_killed_at_a_few_random_moments(tmp_path):
-    assert killing(tmp_path, 4, seed=2) > 0
+    hits, _ = killing(tmp_path, 4, seed=2)
+    assert hits > 0
 
 
 def test_killed_before_the_result_file_was_written(tmp_path):

@@ -470,3 +470,11 @@ def test_disorder_is_refused():
     structure = {"lattice": {"matrix": np.eye(3).tolist()}, "sites": [site]}
     with pytest.raises(ReferenceDataError, match=r"f\.json: site 0: is not occupied by one whole"):
         from_pymatgen(structure, "f.json")
+
+
+def test_full_tier_is_not_advised_for_cases_of_one_protocol(folder):
+    table = folder / "cases.toml"
+    table.write_text(table.read_text() + 'protocols = ["fixed"]\n')
+    done = run("score", "emt", "--data", folder)
+    assert done.returncode == 0, done.stdout
+    assert "--tier full" not in done.stdout

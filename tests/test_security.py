@@ -22,7 +22,7 @@ from uipbench.journal import Journal
 from uipbench.model_registry import find_model, registered_models
 from uipbench.modelfile import read_model_file
 from uipbench.results import read_result
-from uipbench.weights import UntrustedWeightsWarning, warn_of_pickle
+from uipbench.weights import UntrustedWeightsWarning, checkpoint_sha256, warn_of_pickle
 
 ROOT = Path(package.__file__).parent
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
@@ -154,6 +154,15 @@ def test_huge_files_and_pipes_are_refused_at_once(tmp_path, name, read):
     os.mkfifo(tmp_path / name)
     with pytest.raises(UipbenchError, match="not a regular file"):
         read(tmp_path / name)
+
+
+def test_pipe_as_a_checkpoint_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "weights")
+    with pytest.raises(RegistryError, match="weights: cannot be read: not a regular file"):
+        checkpoint_sha256(find_model("emt"), tmp_path / "weights")
+    os.mkfifo(tmp_path / "m.py")
+    with pytest.raises(RegistryError, match=r"m.py: cannot be read: not a regular file"):
+        read_model_file(tmp_path / "m.py", own=True)
 
 
 def test_bound_is_exact(tmp_path):

@@ -212,11 +212,15 @@ def write_atomically(path: Path, content: str) -> None:
 def write_atomically_bytes(path: Path, content: bytes) -> None:
     """Write a file so that it appears whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # on a full disk it would take what others need
+        raise
 
 
 def write_case(folder: Path, file: CaseFile, extxyz: str) -> None:

@@ -32,6 +32,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def one_line(text: str) -> str:
+    """Text of others as one line of characters that can be printed and encoded.
+
+    Args:
+        text: Such as the message of a model's exception, with whatever is in it.
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
 class UipbenchError(Exception):
     """Base class; its text is one line: what, where, what was expected, the remedy."""
 

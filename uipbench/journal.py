@@ -6,6 +6,7 @@ left out when the journal is read, and its case is computed again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -32,6 +33,9 @@ class Journal:
         Raises:
             ResultFileError: The file cannot be read.
         """
+        if self.path.is_symlink():
+            msg = f"{self.path}: is a symbolic link; move it away"
+            raise ResultFileError(msg)
         if self.path.exists() and not self.path.is_file():
             msg = f"{self.path}: is not a regular file; move it away"
             raise ResultFileError(msg)
@@ -58,12 +62,22 @@ class Journal:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+            self.check_there()
         except OSError as error:
             msg = (
                 f"{self.path}: cannot be written: {error.strerror}; finished cases before this "
                 "one are kept, run the same command again or choose another folder with --out"
             )
             raise ResultFileError(msg) from error
+
+    def check_there(self) -> None:
+        """A file that was deleted while it is open takes lines that nobody will ever read.
+
+        Raises:
+            OSError: The path does not lead to the open file.
+        """
+        if self._file is not None and not os.fstat(self._file.fileno()).st_nlink:
+            raise OSError(errno.ENOENT, "deleted while the run was writing it", str(self.path))
 
     def _open(self) -> BinaryIO:
         if self._file is None:

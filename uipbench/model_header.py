@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from uipbench.bounded import read_bounded
 from uipbench.errors import RegistryError
 from uipbench.suggestions import suggestion
 
@@ -29,13 +31,12 @@ def read_source(path: Path) -> str:
         RegistryError: It cannot be read, is no UTF-8, or far too large for a model file.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, _MAX_BYTES)
     except OSError as error:
         msg = f"{path}: cannot be read: {error.strerror}; give the path of a model file"
+        if error.errno == errno.EFBIG:
+            msg = f"{path}: {error.strerror}, too large for a model file; is this the checkpoint?"
         raise RegistryError(msg) from error
-    if len(content) > _MAX_BYTES:
-        msg = f"{path}: {len(content)} bytes is too large for a model file; is this the checkpoint?"
-        raise RegistryError(msg)
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -9,5 +9,5 @@ from platformdirs import user_cache_path
 
 
 def cache_folder() -> Path:
-    """``$UIPBENCH_CACHE``, or the platform's cache folder for uipbench."""
-    return Path(os.environ.get("UIPBENCH_CACHE", user_cache_path("uipbench")))
+    """``$UIPBENCH_CACHE``, or, unset or empty, the platform's cache folder for uipbench."""
+    return Path(os.environ.get("UIPBENCH_CACHE") or user_cache_path("uipbench"))

@@ -240,7 +240,7 @@ def read_result(path: Path) -> ResultFile:
     try:
         return parse_result(read_bounded(path), str(path))
     except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
+        msg = f"{path}: cannot be read: {error.strerror}; move it away or make it readable"
         raise ResultFileError(msg) from error
 
 

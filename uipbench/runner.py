@@ -13,7 +13,13 @@ import numpy as np
 
 from uipbench import metrics
 from uipbench.engine_calculator import EngineCalculator
-from uipbench.errors import CaseError, NonFiniteError, UipbenchError, UnsupportedElementsError
+from uipbench.errors import (
+    CaseError,
+    NonFiniteError,
+    UipbenchError,
+    UnsupportedElementsError,
+    one_line,
+)
 from uipbench.outcome import Failed, Outcome, Predicted, Prediction
 
 if TYPE_CHECKING:
@@ -114,6 +120,7 @@ class Runner:
             self._check_elements(job.case)
             prediction = job.task.predict(job.case, calculator, job.protocol)
             check_finite(prediction)
+            force_statistics = _force_statistics(job.case, prediction)
         except CaseError as error:
             kind, message = error.kind, str(error)
         except UipbenchError as error:
@@ -123,7 +130,7 @@ class Runner:
         else:
             return Predicted(
                 values=dict(prediction.values),
-                force_statistics=_force_statistics(job.case, prediction),
+                force_statistics=force_statistics,
                 details=dict(prediction.details),
                 seconds=round(calculator.seconds, 3),
                 evaluations=calculator.evaluations,
@@ -133,7 +140,7 @@ class Runner:
             self._engine.times.add("optimiser", own)
         return Failed(
             kind=kind,
-            message=" ".join(message.split()),
+            message=one_line(message),
             seconds=round(calculator.seconds, 3),
             evaluations=calculator.evaluations,
         )
@@ -167,8 +174,19 @@ def check_finite(prediction: Prediction) -> None:
 
 
 def _force_statistics(case: Case, prediction: Prediction) -> dict[str, dict[str, float]]:
-    return {
-        role: metrics.force_sums(evaluated.forces, case.structures[role].forces)
-        for role, evaluated in prediction.evaluated.items()
-        if np.isfinite(case.structures[role].forces).all()  # own data may have none
-    }
+    """Sums by role.
+
+    Raises:
+        NonFiniteError: Forces so large that their squares are not finite.
+    """
+    with np.errstate(over="ignore"):
+        found = {
+            role: metrics.force_sums(evaluated.forces, case.structures[role].forces)
+            for role, evaluated in prediction.evaluated.items()
+            if np.isfinite(case.structures[role].forces).all()  # own data may have none
+        }
+    for role, sums in found.items():
+        if not np.isfinite(list(sums.values())).all():
+            msg = f"forces of {role} are too large to be compared"
+            raise NonFiniteError(msg)
+    return found

@@ -142,6 +142,7 @@ class Session:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
         self.executor: Executor | None = None
+        self._unwritten: set[str] = set()  # tasks with records in the journal of this run
 
     @property
     def folder(self) -> Path:
@@ -242,6 +243,7 @@ class Session:
                     if mine:
                         with self.timed_io():
                             journal.append(*mine)
+                        self._unwritten.add(name)
                 for job, outcome in finished:
                     observer.finished(job, outcome)
                 yield from records
@@ -269,6 +271,9 @@ class Session:
         """Write the result file of each task that has a journal, then drop the journal.
 
         A file that is otherwise up to date only gets a conformance report that says another thing.
+
+        Raises:
+            ResultFileError: It cannot be written, or somebody deleted the journal of this run.
         """
         paths = []
         for task in tasks:
@@ -277,6 +282,10 @@ class Session:
             if journal.path.exists():
                 write_result(path, self.result(task))
                 journal.remove()
+                self._unwritten.discard(task.name)
+            elif task.name in self._unwritten:
+                msg = f"{journal.path}: was deleted before its cases were in {path.name}; run again"
+                raise ResultFileError(msg)
             elif self._lacks_check(path):
                 write_result(path, read_result(path).model_copy(update={"check": self.check}))
             else:

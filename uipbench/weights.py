@@ -6,8 +6,10 @@ the user gives a file or folder. Whichever it is, the digest is of what the work
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
+import stat
 import warnings
 from contextlib import suppress
 from dataclasses import replace
@@ -45,6 +47,8 @@ def content_sha256(path: Path, names: tuple[str, ...] = ()) -> str:
         OSError: It cannot be read, or the folder has no files.
     """
     if not path.is_dir():
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     files = names or tuple(f.name for f in path.iterdir() if f.is_file())

@@ -127,8 +127,9 @@ class WorkerChannel:
                 self._send(encode(request), deadline)
             return read_message(lambda size: self._read(size, deadline))
         except (EndOfStreamError, BrokenPipeError) as error:
-            self.close(grace=_GRACE)
-            raise WorkerCrashedError(self._obituary()) from error
+            lives = not self._ends_within(_GRACE)
+            self.kill()
+            raise WorkerCrashedError(self._obituary(lives=lives)) from error
         except WireError as error:
             self.kill()
             msg = f"the worker broke the protocol: {error}"
@@ -157,8 +158,10 @@ class WorkerChannel:
         taken, self._unread = self._unread[:size], self._unread[size:]
         return bytes(taken)
 
-    def _obituary(self) -> str:
-        """One line on how the process ended."""
+    def _obituary(self, *, lives: bool) -> str:
+        """One line on how the process ended, or why it was killed."""
+        if lives:
+            return "the worker closed its pipe, lived on, and was killed"
         code = self.process.returncode
         how = f"exit code {code}"
         if code is not None and code < 0:
@@ -174,9 +177,15 @@ class WorkerChannel:
         if self.process.stdin is not None:
             with suppress(OSError):
                 self.process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(grace)
+        self._ends_within(grace)
         self.kill()
+
+    def _ends_within(self, seconds: float) -> bool:
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         """Kill the process and what it started."""

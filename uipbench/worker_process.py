@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -18,6 +19,7 @@ from uipbench.errors import (
     WorkerCrashedError,
     WorkerProtocolError,
     WorkerTimeoutError,
+    one_line,
 )
 from uipbench.worker.wire import PROTOCOL_VERSION
 from uipbench.worker_channel import WorkerChannel, structure_fields
@@ -239,7 +241,7 @@ class WorkerProcess:
         self.close()
 
     def _named(self, message: str) -> str:
-        return f"model '{self._model.card.name}': {message}"
+        return one_line(f"model '{self._model.card.name}': {message}")
 
     def _command(self) -> list[str]:
         isolation = [] if self._environment.own_interpreter else ["-s"]
@@ -287,13 +289,16 @@ class WorkerProcess:
     def _answer(self, fields: Mapping[str, Any]) -> Evaluation | CaseError:
         if "error" in fields:
             return self._error(fields["error"])
-        stress = fields.get("stress")
+        stress, seconds = fields.get("stress"), float(fields["seconds"])
+        if not 0 <= seconds < math.inf:
+            msg = f"{seconds} seconds"
+            raise ValueError(msg)
         changed = tuple(map(str, fields.get("changed", ())))
         return Evaluation(
             float(fields["energy"]),
             fields["forces"],
             stress,
-            fields["seconds"],
+            seconds,
             changed,
             fields.get("graph_seconds"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from functools import cache, partial
@@ -65,8 +66,23 @@ def _write_what_the_terminal_cannot() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _replace_closed_streams() -> None:
+    """A run with closed streams, as from some schedulers, says nothing and goes on.
+
+    Their numbers are taken, lest a file or a pipe to a worker gets one of them.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8"))
+
+
 def main() -> None:
     """Entry point: errors of uipbench become one line and exit code 2."""
+    _replace_closed_streams()
     warnings.showwarning = partial(_show_warning, warnings.showwarning)
     _write_what_the_terminal_cannot()
     try:

@@ -281,12 +281,15 @@ def _show(
         console.print(score_table(rows, task.unit))
         more = show_more(task, cases, outcomes, selection.tier, console)
         _say_theory(session, task, console)
-        relaxed = sum(in_tier(case, "relaxed", selection.tier) for case in cases)
+        relaxed, all_of_them = (
+            sum(in_tier(case, "relaxed", tier) for case in cases)
+            for tier in (selection.tier, "full")
+        )
         if len(cases) < len(task.cases()):
             console.print(f"scores over the {len(cases)} selected of {len(task.cases())} cases")
-        if relaxed < len(cases):
+        if relaxed < all_of_them:
             console.print(
-                f"quick tier: {relaxed} of {len(cases)} cases relaxed; --tier full runs all"
+                f"quick tier: {relaxed} of {all_of_them} cases relaxed; --tier full runs all"
             )
         scores[task.name] = {p: plain(row) | more[p] for p, row in rows.items()}
     return scores | show_softening(results, selection, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -81,12 +82,17 @@ class Check:
             measured=finding.measured,
             limit=finding.limit,
             meaning=self.meaning,
-            value=finding.value,
-            bound=finding.bound,
+            value=_finite(finding.value),
+            bound=_finite(finding.bound),
             unit=finding.unit,
         )
 
 
 def judge(value: float, bound: float) -> Status:
-    """``pass`` up to the bound; NaN fails."""
-    return "pass" if value <= bound else "fail"
+    """``pass`` up to the bound; NaN fails, and so does a bound that overflowed."""
+    return "pass" if value <= bound < math.inf else "fail"
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has, or None."""
+    return value if value is not None and math.isfinite(value) else None
