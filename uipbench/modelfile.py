@@ -37,6 +37,8 @@ _EXTRA_KEYS: Final = frozenset(
     {"no_deps", "environment", "weights", "golden", "approximate", "elements_except", "unpickles"}
 )
 _APPROXIMATE: Final = frozenset({"forces", "stress", "rotation"})
+MOST_EV_PER_ATOM: Final = 1e7
+"""More than all electrons of an atom are bound by."""
 _OPTIONAL_KEYS: Final = frozenset({"parameters"})
 
 
@@ -257,10 +259,12 @@ def _requirements(table: HeaderTable, key: str) -> tuple[str, ...]:
 
 def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
     golden = []
-    for entry in table.values.get("golden", []):
+    entries = table.values.get("golden", [])
+    for entry in entries if isinstance(entries, list) else [entries]:
         structure = entry.get("structure") if isinstance(entry, dict) else None
         energy = entry.get("energy_per_atom") if isinstance(entry, dict) else None
-        if not isinstance(structure, str) or not isinstance(energy, int | float):
+        number = isinstance(energy, int | float) and abs(energy) < MOST_EV_PER_ATOM
+        if not isinstance(structure, str) or not number:
             where = HeaderTable(path, "[[tool.uipbench.golden]]", {"golden": entry})
             where.fail("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
         golden.append(GoldenEnergy(structure, float(energy)))
