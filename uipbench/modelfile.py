@@ -261,13 +261,14 @@ def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
     golden = []
     entries = table.values.get("golden", [])
     for entry in entries if isinstance(entries, list) else [entries]:
-        structure = entry.get("structure") if isinstance(entry, dict) else None
-        energy = entry.get("energy_per_atom") if isinstance(entry, dict) else None
+        fields: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        structure, energy = fields.get("structure"), fields.get("energy_per_atom")
         number = isinstance(energy, int | float) and abs(energy) < MOST_EV_PER_ATOM
-        if not isinstance(structure, str) or not number:
+        if isinstance(structure, str) and energy is not None and number:
+            golden.append(GoldenEnergy(structure, float(energy)))
+        else:
             where = HeaderTable(path, "[[tool.uipbench.golden]]", {"golden": entry})
             where.fail("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
-        golden.append(GoldenEnergy(structure, float(energy)))
     return tuple(golden)
 
 
