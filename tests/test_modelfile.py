@@ -317,3 +317,23 @@ def test_listing_imports_no_model_package() -> None:
         "assert not {'torch', 'ase', 'chgnet'} & set(sys.modules), 'imported'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "golden",
+    ["5", *(f'[{{structure = "NaCl", energy_per_atom = {e}}}]' for e in ("nan", "inf", "9" * 400))],
+)
+def test_golden_energy_that_is_none_is_refused(tmp_path, golden):
+    extra = f"# golden = {golden}\n"
+    path = write_model(tmp_path / "m.py", "def load(c, d, t): ...\n", extra=extra)
+    with pytest.raises(RegistryError, match=r"golden.*'energy_per_atom' \(eV\)"):
+        read_model_file(path, own=True)
+
+
+@pytest.mark.parametrize("number", ["-5", "9" * 400])
+def test_number_of_parameters_that_no_model_has_is_refused(tmp_path, number):
+    path = write_model(
+        tmp_path / "m.py", "def load(c, d, t): ...\n", extra=f"# parameters = {number}\n"
+    )
+    with pytest.raises(RegistryError, match=r"'parameters' is .* should be (less|greater) than or"):
+        read_model_file(path, own=True)

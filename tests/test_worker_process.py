@@ -321,6 +321,13 @@ def test_environment_variables_and_threads_reach_the_model(tmp_path: Path) -> No
         assert isinstance(only(worker.evaluate([bulk("Cu")], EVALUATION, 60)), Evaluation)
 
 
+@pytest.mark.parametrize("variable", ['"A=B" = "on"', 'A = "a\\u0000b"'])
+def test_variable_that_no_process_can_have_is_said(tmp_path: Path, variable: str) -> None:
+    path = stub(tmp_path, "pass", extra=f"# environment = {{ {variable} }}\n")
+    with worker_of(path) as worker, pytest.raises(WorkerCrashedError, match="cannot be started"):
+        worker.start(START)
+
+
 def test_checkpoint_is_given_as_an_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

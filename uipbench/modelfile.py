@@ -37,6 +37,8 @@ _EXTRA_KEYS: Final = frozenset(
     {"no_deps", "environment", "weights", "golden", "approximate", "elements_except", "unpickles"}
 )
 _APPROXIMATE: Final = frozenset({"forces", "stress", "rotation"})
+MOST_EV_PER_ATOM: Final = 1e7
+"""More than all electrons of an atom are bound by."""
 _OPTIONAL_KEYS: Final = frozenset({"parameters"})
 
 
@@ -257,13 +259,16 @@ def _requirements(table: HeaderTable, key: str) -> tuple[str, ...]:
 
 def _golden(path: Path, table: HeaderTable) -> tuple[GoldenEnergy, ...]:
     golden = []
-    for entry in table.values.get("golden", []):
-        structure = entry.get("structure") if isinstance(entry, dict) else None
-        energy = entry.get("energy_per_atom") if isinstance(entry, dict) else None
-        if not isinstance(structure, str) or not isinstance(energy, int | float):
+    entries = table.values.get("golden", [])
+    for entry in entries if isinstance(entries, list) else [entries]:
+        fields: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        structure, energy = fields.get("structure"), fields.get("energy_per_atom")
+        number = isinstance(energy, int | float) and abs(energy) < MOST_EV_PER_ATOM
+        if isinstance(structure, str) and energy is not None and number:
+            golden.append(GoldenEnergy(structure, float(energy)))
+        else:
             where = HeaderTable(path, "[[tool.uipbench.golden]]", {"golden": entry})
             where.fail("golden", "'structure' (a text) and 'energy_per_atom' (eV)")
-        golden.append(GoldenEnergy(structure, float(energy)))
     return tuple(golden)
 
 

@@ -45,7 +45,7 @@ class CardRecord(_Strict):
     licence: Text
     training_data: Text
     xc: Text
-    parameters: int | None
+    parameters: Annotated[int, Field(ge=0, le=10**15)] | None
     elements: list[str]
     energy_convention: Text
     energy_corrections: EnergyCorrections = "none"

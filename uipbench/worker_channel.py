@@ -63,7 +63,7 @@ class WorkerChannel:
         try:
             self.process = started.result()
             os.set_blocking(self.process.stdin.fileno(), False)  # type: ignore[union-attr]
-        except OSError as error:
+        except (OSError, ValueError) as error:
             msg = f"the worker cannot be started: {error}"
             raise WorkerCrashedError(msg) from error
 
@@ -85,7 +85,7 @@ class WorkerChannel:
                 cwd=folder,
                 start_new_session=True,  # Ctrl-C in the terminal is the harness's business
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of a variable's odd name or value
             started.set_exception(error)
             return
         started.set_result(process)
