@@ -95,14 +95,17 @@ def test_keys_turn_and_zoom(open_page: Open, hops: Path) -> None:
 
 
 def test_the_wheel_moves_the_page_until_the_view_is_clicked(open_page: Open, hops: Path) -> None:
+    from playwright.sync_api import Position
+
     page = open_structure(open_page, hops, HOP)
     view = page.locator("#structure-view")
-    view.hover()
+    corner = Position(x=20, y=20)  # away from atoms, which show their names
+    view.hover(position=corner)
     before, start = picture(page), page.evaluate("window.scrollY")
     page.mouse.wheel(0, -60)
     wait_until(page, lambda: page.evaluate("window.scrollY") != start)
     assert picture(page) == before
-    view.click()
+    view.click(position=corner)
     page.mouse.wheel(0, -60)
     wait_until(page, lambda: picture(page) != before)
 
