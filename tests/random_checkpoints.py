@@ -128,8 +128,6 @@ def matgl(path: Path) -> None:
     model = TensorNet(
         element_types=symbols, units=8, nblocks=1, num_rbf=8, cutoff=4.0, is_intensive=False
     )
-        element_types=symbols, units=8, nblocks=1, num_rbf=8, cutoff=4.0, is_intensive=False
-    )
     Potential(model=model, element_refs=np.linspace(-2.0, -1.0, len(ELEMENTS))).save(path)
 
 
