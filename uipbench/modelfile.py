@@ -290,9 +290,9 @@ def _functions(path: Path, source: str, arguments: tuple[str, ...]) -> dict[str,
     """Top-level functions of the file, which must have ``load``."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # also deep nesting
         line = getattr(error, "lineno", None) or 1
-        reason = getattr(error, "msg", None) or str(error)
+        reason = getattr(error, "msg", None) or str(error) or "nested too deeply"
         msg = f"{path}:{line}: not Python: {reason}; mend that line"
         raise RegistryError(msg) from error
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
