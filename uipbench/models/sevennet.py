@@ -159,6 +159,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sevenn._keys as keys
 from sevenn.atom_graph_data import AtomGraphData
 from sevenn.calculator import SevenNetCalculator
@@ -190,7 +191,11 @@ def load(checkpoint: str | None, device: str, dtype: str, variant: str) -> Seven
 
 
 def load_batch(checkpoint: str | None, device: str, dtype: str, variant: str) -> Callable[..., Any]:
-    """Evaluator of many structures in one forward pass."""
+    """Evaluator of many structures in one forward pass.
+
+    The energies of the atoms are added in double precision: the package's sums, in single, are up
+    to 2e-5 eV off each other at 70 eV.
+    """
     calculator = load(checkpoint, device, dtype, variant)
 
     def evaluate(structures: list[Atoms], _: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -203,12 +208,12 @@ def load_batch(checkpoint: str | None, device: str, dtype: str, variant: str) ->
             calculator.model.set_is_batch_data(False)
         energies, forces, stresses = (
             out[key].detach().cpu().numpy()
-            for key in (keys.PRED_TOTAL_ENERGY, keys.PRED_FORCE, keys.PRED_STRESS)
+            for key in (keys.ATOMIC_ENERGY, keys.PRED_FORCE, keys.PRED_STRESS)
         )
         starts = out["ptr"].cpu().numpy()
         return [
             {
-                "energy": energies[i],
+                "energy": energies[starts[i] : starts[i + 1]].sum(dtype=np.float64),
                 "forces": forces[starts[i] : starts[i + 1]],
                 "stress": -stresses[i][[0, 1, 2, 4, 5, 3]],  # the package's own sign and order
             }
