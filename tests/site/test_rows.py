@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+import uipbench as package
 from tests.site.factories import StandInTask, make_card, make_result, write_cases
 from tests.site.many import make_results, make_tasks
 from uipbench.metrics import score
 from uipbench.outcome import Predicted
+from uipbench.registry import load_tasks
+from uipbench.results import read_result
 from uipbench.site import text
 from uipbench.site.records import gather
 from uipbench.site.robustness import robustness
@@ -22,7 +26,6 @@ from uipbench.stability import compare_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -199,3 +202,14 @@ def test_the_browser_compares_two_models_as_python_does(
         assert one["pValue"] == pytest.approx(ours.p_value)
     shown = page.locator("#pair-tests tr").first.inner_text()
     assert text.signed(found[0]["difference"]) in shown
+
+
+def test_quick_tier_orders_the_public_models_as_all_cases_do():
+    """If this fails: other cases have to be quick (``tier`` of recipes, ``reference refresh``)."""
+    folder = Path(package.__file__).parent / "leaderboard" / "results"
+    results = [read_result(path) for path in sorted(folder.glob("*/*.json"))]
+    tasks = [task for task in load_tasks().values() if task.cases()]
+    records = gather(results, tasks, frozenset())
+    view = robustness(records, all_tables(records))
+    assert view is not None
+    assert view.tier >= 0.9
