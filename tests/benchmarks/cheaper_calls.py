@@ -52,7 +52,7 @@ def measure(path: str, arguments: list[str | None]) -> dict[int, dict[str, tuple
     from ase.calculators.calculator import all_changes
 
     torch.set_num_threads(1)
-    module = _import(path)
+    module = import_file(path)
     own = module.load(*arguments)
     package = getattr(module, "load_package_calculator", None)
     calculators = {
@@ -86,7 +86,8 @@ def measure(path: str, arguments: list[str | None]) -> dict[int, dict[str, tuple
     return found
 
 
-def _import(path):
+def import_file(path):
+    """The module that a model file is."""
     spec = importlib.util.spec_from_file_location("model", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules["model"] = module

@@ -1,6 +1,6 @@
 """What batches are worth on a GPU: calls of a model, and whole runs, one by one and together.
 
-``python tests/benchmarks/gpu_batches.py MODEL [--checkpoint PATH] [--device cuda] [--out FILE]``
+``python -m tests.benchmarks.gpu_batches MODEL [--checkpoint PATH] [--device cuda] [--out FILE]``
 
 First the model's batch evaluator in this process, on structures of the reference cases in turn:
 milliseconds a structure by size of the batch, the peak of the GPU's memory, and the largest
@@ -13,7 +13,6 @@ this environment.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import subprocess
 import sys
@@ -23,6 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tests.benchmarks.cheaper_calls import import_file
+from tests.benchmarks.many_cases import write_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,18 +70,13 @@ def calls(given: argparse.Namespace, sizes: list[int]) -> Iterator[dict[str, flo
     from uipbench.model_registry import find_model
 
     model = find_model(given.model)
-    spec = importlib.util.spec_from_file_location("measured", model.path)
-    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    module = import_file(model.path)
     variant = [model.variant] if model.variant else []
     options = (given.checkpoint, given.device, "default", *variant)
     calculator, batch = module.load(*options), module.load_batch(*options)
     on_gpu = given.device != "cpu"
     made = structures()
-    one_by_one = []
-    for atoms in made:
-        calculator.calculate(atoms.copy(), list(PROPERTIES), ["positions"])
-        one_by_one.append(dict(calculator.results))
+    one_by_one = [evaluated(calculator, batch, [atoms])[0] for atoms in made]
     for size in sizes:
         parts = [made[i : i + size] for i in range(0, len(made), size)]
         if on_gpu:
@@ -170,27 +167,19 @@ def whole_runs(
 
 
 def write_copies(folder: Path, copies: int) -> None:
-    """Own data of slabs and bulks, whose energies are no references: only time is of interest."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-    from ase.io import write
-
+    """Own data of the facets in turn, scaled by up to 1 %."""
     from uipbench.registry import load_task
 
     cases = load_task("surface_energy").cases()
     rng = np.random.default_rng(3)
-    text = ['format = 1\nname = "many"\n[theory]\nxc = "PBE"\ncode = "none"\ncutoff_ev = 500\n']
+    pairs = []
     for i in range(copies):
-        frames, scale = [], rng.uniform(0.99, 1.01)
-        for role in ("bulk", "slab"):
-            atoms = cases[i % len(cases)].atoms(role).copy()
+        scale = rng.uniform(0.99, 1.01)
+        pair = [cases[i % len(cases)].atoms(role).copy() for role in ("bulk", "slab")]
+        for atoms in pair:
             atoms.set_cell(atoms.cell * scale, scale_atoms=True)
-            atoms.info = {"role": role}
-            forces = np.zeros((len(atoms), 3))
-            atoms.calc = SinglePointCalculator(atoms, energy=-1.0 * len(atoms), forces=forces)
-            frames.append(atoms)
-        write(folder / f"c{i:04d}.extxyz", frames, format="extxyz")
-        text.append(f'[[case]]\ntask = "surface_energy"\nid = "c{i:04d}"\n')
-    (folder / "cases.toml").write_text("\n".join(text))
+        pairs.append(pair)
+    write_pairs(folder, pairs)
 
 
 def read(folder: Path) -> tuple[dict[str, float], int, int]:

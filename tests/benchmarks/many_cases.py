@@ -39,12 +39,19 @@ def load(checkpoint, device, dtype):
 
 def write_cases(folder: Path, n: int, repeat: int = 1) -> Path:
     """Copper slabs of 4 · repeat² atoms, and bulk of 3 · repeat², at n lattice constants."""
-    rows = ['format = 1\nname = "many"\n[theory]\nxc = "PBE"\ncode = "none"\ncutoff_ev = 500\n']
-    folder.mkdir(parents=True, exist_ok=True)
-    for i, a in enumerate(np.linspace(3.4, 3.8, n)):
-        size = (repeat, repeat)
+    size, pairs = (repeat, repeat), []
+    for a in np.linspace(3.4, 3.8, n):
         slab, bulk = fcc111("Cu", (*size, 4), a=a, vacuum=6.0), fcc111("Cu", (*size, 3), a=a)
         bulk.set_cell([*bulk.cell[:2], [0, 0, a * np.sqrt(3)]])
+        pairs.append((bulk, slab))
+    return write_pairs(folder, pairs)
+
+
+def write_pairs(folder: Path, pairs) -> Path:
+    """Own data of bulks and slabs, whose energies are no references: only time is of interest."""
+    rows = ['format = 1\nname = "many"\n[theory]\nxc = "PBE"\ncode = "none"\ncutoff_ev = 500\n']
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, (bulk, slab) in enumerate(pairs):
         frames = [_frame(bulk, "bulk", -3.0 * len(bulk)), _frame(slab, "slab", -2.75 * len(slab))]
         write(folder / f"c{i:05d}.extxyz", frames, format="extxyz")
         rows.append(f'[[case]]\ntask = "surface_energy"\nid = "c{i:05d}"\n')
