@@ -169,6 +169,55 @@ def test_images_of_a_band_are_as_few_requests_as_the_limit_allows(
         assert e.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
 
 
+@pytest.mark.parametrize(("quick", "requests"), [(60.0, [1, 5]), (0.0, [1] * 6)])
+def test_a_quick_model_gets_what_a_case_asks_for_in_one_request(
+    engine, monkeypatch, quick, requests
+):
+    sizes, evaluate = [], WorkerProcess.evaluate
+
+    def recorded(self, structures, *rest):
+        sizes.append(len(structures))
+        return evaluate(self, structures, *rest)
+
+    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    monkeypatch.setattr("uipbench.engine.QUICK_S", quick)
+    calculator = EngineCalculator(engine(workers=2), limit=60.0)
+    images = [rattled(4, seed) for seed in range(6)]
+    first = calculator.evaluate_together(images[:1])
+    found = first + calculator.evaluate_together(images[1:])
+    assert sizes == requests
+    for atoms, e in zip(images, found, strict=True):
+        atoms.calc = EMT()
+        assert e.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+
+
+def test_a_structure_that_comes_twice_is_computed_once(engine):
+    calculator = EngineCalculator(engine(workers=1), limit=60.0)
+    one, other = rattled(4, 0), rattled(4, 1)
+    found = calculator.evaluate_together([one, other, one.copy()])
+    assert calculator.evaluations == 2
+    assert found[0].energy == found[2].energy != found[1].energy
+
+
+def test_what_nobody_waits_for_is_not_computed(engine, monkeypatch):
+    """A case that has failed must not keep a worker for the rest of its structures."""
+    sizes, evaluate = [], WorkerProcess.evaluate
+
+    def recorded(self, structures, *rest):
+        sizes.append(len(structures[0]))
+        return evaluate(self, structures, *rest)
+
+    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    one = engine(workers=1)
+    with pytest.raises(ModelRaisedError, match="two is bad"):
+        one.evaluate_together([rattled(2, 0), *(rattled(4, i) for i in range(400))], FORCES, 60.0)
+    one.evaluate(rattled(5, 0), FORCES, 60.0)
+    one.close()
+    assert sizes[0] == 2
+    assert 5 in sizes
+    assert len(sizes) < 300
+
+
 def test_a_batch_that_memory_is_too_small_for_is_halved(tmp_path):
     """And one of its size is not tried again."""
     log = tmp_path / "log"

@@ -36,6 +36,10 @@ _CLOSE_TIMEOUT = 5.0
 MOST_ATOMS = 2048
 """Atoms in one request, where it has several structures."""
 
+QUICK_S = 0.002
+"""Seconds an evaluation below which the way to a worker takes longer than the model: what a case
+asks for at once then goes in one request, whatever the batch limit."""
+
 
 @dataclass(slots=True)
 class _Request:
@@ -43,6 +47,7 @@ class _Request:
     properties: tuple[str, ...]
     timeout: float
     alone: bool = False
+    unwanted: bool = False
     made: float = field(default_factory=time.perf_counter)
     answer: Future[Evaluation] = field(default_factory=Future)
 
@@ -143,7 +148,21 @@ class EvaluationEngine:
         """
         if len(structures) == 1:
             return [self.evaluate(structures[0], properties, timeout)]
-        requests = [_Request(atoms, properties, timeout) for atoms in structures]
+        few_atoms = sum(map(len, structures)) <= MOST_ATOMS
+        if self._batch_limit == 1 and few_atoms and self.times.per_evaluation < QUICK_S:
+            requests = [_Request(a, properties, timeout / len(structures)) for a in structures]
+            self._process(requests)
+        else:
+            requests = [_Request(atoms, properties, timeout) for atoms in structures]
+            self._queue(requests)
+        try:
+            return [request.answer.result() for request in requests]
+        except CaseError:
+            for request in requests:
+                request.unwanted = True
+            raise
+
+    def _queue(self, requests: Sequence[_Request]) -> None:
         together: list[_Request] = []
         for request in requests:
             if together and not self._fits(together, [request]):
@@ -151,7 +170,6 @@ class EvaluationEngine:
                 together = []
             together.append(request)
         self._requests.put(together)
-        return [request.answer.result() for request in requests]
 
     def close(self) -> None:
         """Stop the workers; requests that come later fail."""
@@ -186,8 +204,10 @@ class EvaluationEngine:
     def _process(self, batch: Sequence[_Request]) -> None:
         """Answer a batch, with whichever worker is free first."""
         place = self._free.get()
+        batch = [request for request in batch if not request.unwanted]
         try:
-            self._answer(self._load(place), batch)
+            if batch:
+                self._answer(self._load(place), batch)
         except CaseError as error:
             place.clear()
             self._fail_or_split(batch, error)

@@ -74,10 +74,16 @@ class EngineCalculator(Calculator):
     def evaluate_together(self, structures: Sequence[Atoms]) -> list[Evaluation]:
         """Energies and forces of structures, in as few requests as the engine's limit allows.
 
+        Those that are the same are computed once.
+
         Raises:
             CaseError: What went wrong with the first of them that failed.
         """
-        return self._evaluated(structures, ("energy", "forces"))
+        states = [_state(atoms) for atoms in structures]
+        different = dict(zip(states, structures, strict=True))
+        evaluations = self._evaluated(list(different.values()), ("energy", "forces"))
+        found = dict(zip(different, evaluations, strict=True))
+        return [found[state] for state in states]
 
     def _evaluated(
         self, structures: Sequence[Atoms], properties: tuple[str, ...]

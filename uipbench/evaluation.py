@@ -25,7 +25,8 @@ def evaluate(atoms: Atoms, calculator: Calculator) -> Evaluated:
 
 def evaluate_roles(case: Case, calculator: Calculator) -> dict[str, Evaluated]:
     """The model at every DFT structure of the case, by role."""
-    return {role: evaluate(case.atoms(role), calculator) for role in case.structures}
+    structures = [case.atoms(role) for role in case.structures]
+    return dict(zip(case.structures, evaluate_together(structures, calculator), strict=True))
 
 
 def evaluate_together(structures: Sequence[Atoms], calculator: Calculator) -> list[Evaluated]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import defaultdict
@@ -80,6 +81,11 @@ class Times:
         self._start = time.perf_counter()
         self._wall = 0.0
         self._tail = 0.0
+
+    @property
+    def per_evaluation(self) -> float:
+        """Seconds in the model an evaluation so far; infinite before the first."""
+        return self._seconds["model"] / self._evaluations if self._evaluations else math.inf
 
     def add(self, part: Part, seconds: float) -> None:
         """Add seconds to a part."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 16 * 1024
 _GRACE = 5.0
-_READ_BYTES = 2**20
+_READ_BYTES = 2**16  # what a pipe holds; more is memory that the kernel has to map in every read
 
 
 class WorkerChannel:
