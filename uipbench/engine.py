@@ -107,18 +107,30 @@ class EvaluationEngine:
         ]
         self._closed = False
 
-    def start(self) -> None:
-        """Load the model in one worker; the others load when they are needed.
+    def start(self, at_once: int = 1) -> None:
+        """Load the model in some workers side by side, and go on as soon as one is ready.
+
+        Args:
+            at_once: How many; the others load when they are needed.
 
         Raises:
             CaseError: The model cannot be loaded.
         """
         first, *others = self._places
+        for place in others[: at_once - 1]:
+            threading.Thread(target=self._load_ahead, args=(place,), daemon=True).start()
         self._load(first)
-        for place in [*others, first]:
+        for place in [*others[max(0, at_once - 1) :], first]:
             self._free.put(place)
         for thread in self._threads:
             thread.start()
+
+    def _load_ahead(self, place: _Place) -> None:
+        with suppress(CaseError):  # the case that needs the place tries again, and is told
+            self._load(place)
+        if self._closed:
+            place.clear()
+        self._free.put(place)
 
     def evaluate(self, atoms: Atoms, properties: tuple[str, ...], timeout: float) -> Evaluation:
         """Evaluate one structure; blocks until a worker has answered.

@@ -70,7 +70,7 @@ class LocalExecutor:
         Raises:
             UipbenchError: Something that does not belong to one case.
         """
-        start_engine(self._engine, self._name)
+        start_engine(self._engine, self._name, at_once=len(jobs))
         options = self._options
         runner = Runner(
             self._engine,
@@ -117,18 +117,19 @@ def make_engine(
     )
 
 
-def start_engine(engine: EvaluationEngine, name: str) -> None:
+def start_engine(engine: EvaluationEngine, name: str, *, at_once: int = 1) -> None:
     """Start an engine.
 
     Args:
         engine: The engine.
         name: Of the model file, for the message.
+        at_once: Workers to load side by side, at most.
 
     Raises:
         EnvironmentSetupError: The model cannot be loaded.
     """
     try:
-        engine.start()
+        engine.start(at_once)
     except CaseError as error:
         msg = f"{name}: the model cannot be loaded: {error}"
         raise EnvironmentSetupError(msg) from error

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from uipbench.errors import ResultFileError
 from uipbench.plan import content_key, physics_version
+from uipbench.secondary import secondary_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         PredictedRecord,
         ResultFile,
     )
+    from uipbench.secondary import SecondaryMetric
     from uipbench.task import Task
 
 
@@ -39,6 +41,9 @@ class Entry:
     _outcomes: Mapping[tuple[str, str], Mapping[str, Outcome]]
     _stale: Mapping[tuple[str, str], frozenset[str]]
     _records: Mapping[tuple[str, str], Mapping[str, PredictedRecord | FailedRecord]]
+    _secondary: dict[tuple[str, str], list[SecondaryMetric]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def name(self) -> str:
@@ -59,6 +64,14 @@ class Entry:
     def outcomes(self, task: str, protocol: Protocol) -> Mapping[str, Outcome]:
         """Outcome by case identifier; empty if the model was not run. Stale ones are left out."""
         return self._outcomes.get((task, protocol), {})
+
+    def secondary(self, task: Task, protocol: Protocol) -> list[SecondaryMetric]:
+        """Secondary metrics over all cases of a task; several pages show them, so they are kept."""
+        place = (task.name, protocol)
+        if place not in self._secondary:
+            outcomes = self.outcomes(task.name, protocol)
+            self._secondary[place] = secondary_metrics(task, task.cases(), outcomes, protocol)
+        return self._secondary[place]
 
     def records_of(self, task: str, case_id: str) -> Mapping[str, PredictedRecord | FailedRecord]:
         """Records of a case by protocol, also stale ones."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from uipbench.metrics import ForceScore, force_score, forces_by_kind
 from uipbench.outcome import PROTOCOLS
-from uipbench.secondary import SecondaryMetric, secondary_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from uipbench.outcome import Protocol
+    from uipbench.secondary import SecondaryMetric
     from uipbench.site.board import BoardTable
     from uipbench.site.records import Entry, Records
     from uipbench.task import Task
@@ -55,12 +55,7 @@ class ForceRow:
 
 def secondary_by_protocol(task: Task, entry: Entry) -> dict[Protocol, list[SecondaryMetric]]:
     """Secondary metrics of a model over all cases of a task; relaxed first."""
-    return {
-        protocol: secondary_metrics(
-            task, task.cases(), entry.outcomes(task.name, protocol), protocol
-        )
-        for protocol in reversed(PROTOCOLS)
-    }
+    return {protocol: entry.secondary(task, protocol) for protocol in reversed(PROTOCOLS)}
 
 
 def secondary_tables(board: Sequence[BoardTable]) -> tuple[SecondaryTable, ...]:
@@ -77,9 +72,7 @@ def _table(board: BoardTable) -> SecondaryTable:
 
 
 def _by_name(board: BoardTable, entry: Entry) -> dict[str, SecondaryMetric]:
-    outcomes = entry.outcomes(board.task.name, board.protocol)
-    found = secondary_metrics(board.task, board.task.cases(), outcomes, board.protocol)
-    return {metric.name: metric for metric in found}
+    return {metric.name: metric for metric in entry.secondary(board.task, board.protocol)}
 
 
 def force_rows(records: Records, entry: Entry) -> tuple[ForceRow, ...]:
