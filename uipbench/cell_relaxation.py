@@ -34,13 +34,11 @@ def relax_along_normal(
     Raises:
         NotConvergedError: The limit was not reached.
     """
-    from ase.filters import FrechetCellFilter
+    from ase.filters import UnitCellFilter
     from ase.optimize import BFGS
 
     moving = atoms.copy()
     moving.calc = calculator
-    free = FrechetCellFilter(
-        moving, mask=list(NORMAL_STRAIN), exp_cell_factor=math.sqrt(len(moving))
-    )
+    free = UnitCellFilter(moving, mask=list(NORMAL_STRAIN), cell_factor=math.sqrt(len(moving)))
     optimiser = BFGS(free, logfile=None, maxstep=MAX_DISPLACEMENT_A, alpha=INITIAL_HESSIAN)
     return run_to_convergence(optimiser, moving, fmax, max_steps)

@@ -22,7 +22,7 @@ INITIAL_HESSIAN = 10.0
 
 
 CELL_HESSIAN = 30.0
-"""The same for cells, whose coordinates are strains times the cell's exponential factor."""
+"""The same for cells, whose coordinates are deformation gradients times the number of atoms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ def relax_cell(
     Raises:
         NotConvergedError: The limit was not reached.
     """
-    from ase.filters import FrechetCellFilter
+    from ase.filters import UnitCellFilter
     from ase.optimize import BFGS
 
     moving = atoms.copy()
     moving.calc = calculator
     optimiser = BFGS(
-        FrechetCellFilter(moving),
+        UnitCellFilter(moving),
         logfile=None,
         maxstep=MAX_DISPLACEMENT_A,
         alpha=CELL_HESSIAN,

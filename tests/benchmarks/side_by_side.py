@@ -1,8 +1,8 @@
 """uipbench beside matcalc and a plain ASE script: same cases, potential and limits, one run.
 
-``python tests/benchmarks/side_by_side.py OUT.json [--quick] [--routes NAMES]`` in an environment
-with uipbench, chgnet, matcalc and psutil, on an otherwise idle machine. It prints a Markdown table
-and writes everything to the JSON file.
+``python tests/benchmarks/side_by_side.py OUT.json [--quick | --all] [--routes NAMES]`` in an
+environment with uipbench, chgnet, matcalc and psutil, on an otherwise idle machine. It prints a
+Markdown table and writes everything to the JSON file.
 
 Each route is a process of its own, timed with its start and the loading of the model; its memory is
 that of all its processes together, what they share counted once (PSS), sampled.
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psutil
 
+from uipbench.registry import load_task
 from uipbench.results import read_result
 
 CASES = {
@@ -227,12 +228,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--quick", action="store_true", help="three cases, to try the script")
+    parser.add_argument("--all", action="store_true", help="every case of the four tasks")
     parser.add_argument("--routes", default=",".join(DEFAULT_ROUTES))
     parser.add_argument("--cases", help="TASK/CASE,… instead of the chosen ones")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--max-steps", type=int, default=1000, help="of a rival's optimiser")
     given = parser.parse_args()
     cases: dict[str, list[str]] = {} if given.cases else QUICK if given.quick else CASES
+    if given.all:
+        cases = {name: [case.id for case in load_task(name).cases()] for name in QUANTITIES}
     for case in (given.cases or "").split(",") if given.cases else ():
         name, case_id = case.split("/")
         cases.setdefault(name, []).append(case_id)
