@@ -103,10 +103,10 @@ def test_a_perfect_crystal_has_none(symbol, strain, protocol):
     elsewhere = bulk.copy()
     elsewhere.positions += (0.3, 0.2, 0.9)
     values = TASK.predict(boundary_case(bulk, elsewhere), EMT(), protocol).values
-    energy = values.pop("grain_boundary_energy")
-    assert energy == pytest.approx(0.0, abs=1e-5 if protocol == "relaxed" else 1e-9)
-    assert list(values) == (["excess_volume"] if protocol == "relaxed" else [])
-    assert all(abs(length) < 1e-3 for length in values.values())
+    assert abs(values.pop("excess_volume", 0.0)) < 1e-3
+    assert "grain_boundary_energy" in values
+    for energy in values.values():
+        assert energy == pytest.approx(0.0, abs=1e-5 if protocol == "relaxed" else 1e-9)
 
 
 def test_half_as_many_atoms_in_the_bulk_cell():
