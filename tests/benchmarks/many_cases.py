@@ -29,7 +29,8 @@ class Free(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=()):
         n = len(atoms)
-        self.results = {"energy": -1.0 * n, "forces": np.zeros((n, 3)), "stress": np.zeros(6)}
+        energy = -1.0 * n - 0.01 * (atoms.positions[-1, 0] - 1.0) ** 2
+        self.results = {"energy": energy, "forces": np.zeros((n, 3)), "stress": np.zeros(6)}
 
 
 def load(checkpoint, device, dtype):
@@ -49,12 +50,33 @@ def write_cases(folder: Path, n: int, repeat: int = 1) -> Path:
 
 def write_pairs(folder: Path, pairs) -> Path:
     """Own data of bulks and slabs, whose energies are no references: only time is of interest."""
+    cases = (
+        [_frame(bulk, "bulk", -3.0 * len(bulk)), _frame(slab, "slab", -2.75 * len(slab))]
+        for bulk, slab in pairs
+    )
+    return _write(folder, "surface_energy", cases)
+
+
+def write_hops(folder: Path, n: int) -> Path:
+    """Paths of seven images: an atom that crosses three layers of copper, four atoms in all."""
+    cases = []
+    for a in np.linspace(3.4, 3.8, n):
+        slab = fcc111("Cu", (1, 1, 3), a=a, vacuum=6.0)
+        images = [slab.copy() for _ in range(7)]
+        for x, image in zip(np.linspace(0.0, 2.0, 7), images, strict=True):
+            image.append("Cu")
+            image.positions[-1] = [x, 0.0, 12.0]
+        energies = -11.0 - 0.3 * np.linspace(-1, 1, 7) ** 2
+        cases.append([_frame(images[i], f"image_{i}", energies[i]) for i in range(7)])
+    return _write(folder, "li_migration", cases)
+
+
+def _write(folder: Path, task: str, cases) -> Path:
     rows = ['format = 1\nname = "many"\n[theory]\nxc = "PBE"\ncode = "none"\ncutoff_ev = 500\n']
     folder.mkdir(parents=True, exist_ok=True)
-    for i, (bulk, slab) in enumerate(pairs):
-        frames = [_frame(bulk, "bulk", -3.0 * len(bulk)), _frame(slab, "slab", -2.75 * len(slab))]
+    for i, frames in enumerate(cases):
         write(folder / f"c{i:05d}.extxyz", frames, format="extxyz")
-        rows.append(f'[[case]]\ntask = "surface_energy"\nid = "c{i:05d}"\n')
+        rows.append(f'[[case]]\ntask = "{task}"\nid = "c{i:05d}"\n')
     (folder / "cases.toml").write_text("\n".join(rows))
     return folder
 

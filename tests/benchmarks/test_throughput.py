@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from tests.benchmarks.many_cases import FREE_MODEL, measured, write_cases
+from tests.benchmarks.many_cases import FREE_MODEL, measured, write_cases, write_hops
 from tests.conftest import write_model
 
 pytestmark = pytest.mark.benchmark(min_rounds=1, warmup=False)
@@ -19,19 +19,25 @@ N_CASES = int(os.environ.get("UIPBENCH_BENCHMARK_CASES", "2000"))
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Own data: copper slabs of four atoms with many lattice constants."""
-    return write_cases(tmp_path_factory.mktemp("many"), N_CASES)
+    """Own data of four atoms a structure: slabs of copper (two structures), hops (seven)."""
+    folder = tmp_path_factory.mktemp("many")
+    return {
+        "slabs": write_cases(folder / "slabs", N_CASES),
+        "hops": write_hops(folder / "hops", N_CASES),
+    }
 
 
 @pytest.mark.parametrize("executor", ["local", "dask"])
-@pytest.mark.parametrize("protocol", ["fixed", "relaxed"])
-def test_evaluations_a_second(benchmark, tmp_path, data, protocol, executor):
+@pytest.mark.parametrize(
+    ("kind", "protocol"), [("slabs", "fixed"), ("slabs", "relaxed"), ("hops", "fixed")]
+)
+def test_evaluations_a_second(benchmark, tmp_path, data, *, kind, protocol, executor):
     if executor == "dask":
         pytest.importorskip("distributed")
     model = write_model(tmp_path / "free.py", FREE_MODEL)
     benchmark.extra_info |= benchmark.pedantic(
         measured,
-        args=(data, model, tmp_path / "out"),
+        args=(data[kind], model, tmp_path / "out"),
         kwargs={"protocol": protocol, "executor": executor},
         rounds=1,
     )
