@@ -127,6 +127,18 @@ def test_a_structure_that_breaks_the_worker_fails_alone(engine, batch_limit):
     assert all(isinstance(outcomes[i], float) for i in (0, 3, 4, 5))
 
 
+def recorded_sizes(monkeypatch, size):
+    """A list that gets the size of every request to a worker."""
+    sizes, evaluate = [], WorkerProcess.evaluate
+
+    def recorded(self, structures, *rest):
+        sizes.append(size(structures))
+        return evaluate(self, structures, *rest)
+
+    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    return sizes
+
+
 def test_calculator_counts_and_stops_at_the_limit(engine):
     counted = []
     calculator = EngineCalculator(engine(workers=1), limit=60.0, count=lambda: counted.append(1))
@@ -149,13 +161,7 @@ def test_calculator_counts_and_stops_at_the_limit(engine):
 def test_images_of_a_band_are_as_few_requests_as_the_limit_allows(
     engine, monkeypatch, workers, batch_limit, requests
 ):
-    sizes, evaluate = [], WorkerProcess.evaluate
-
-    def recorded(self, structures, *rest):
-        sizes.append(len(structures))
-        return evaluate(self, structures, *rest)
-
-    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    sizes = recorded_sizes(monkeypatch, len)
     counted = []
     one = engine(workers=workers, batch_limit=batch_limit)
     calculator = EngineCalculator(one, limit=60.0, count=lambda: counted.append(1))
@@ -173,13 +179,7 @@ def test_images_of_a_band_are_as_few_requests_as_the_limit_allows(
 def test_a_quick_model_gets_what_a_case_asks_for_in_one_request(
     engine, monkeypatch, quick, requests
 ):
-    sizes, evaluate = [], WorkerProcess.evaluate
-
-    def recorded(self, structures, *rest):
-        sizes.append(len(structures))
-        return evaluate(self, structures, *rest)
-
-    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    sizes = recorded_sizes(monkeypatch, len)
     monkeypatch.setattr("uipbench.engine.QUICK_S", quick)
     calculator = EngineCalculator(engine(workers=2), limit=60.0)
     images = [rattled(4, seed) for seed in range(6)]
@@ -201,13 +201,7 @@ def test_a_structure_that_comes_twice_is_computed_once(engine):
 
 def test_what_nobody_waits_for_is_not_computed(engine, monkeypatch):
     """A case that has failed must not keep a worker for the rest of its structures."""
-    sizes, evaluate = [], WorkerProcess.evaluate
-
-    def recorded(self, structures, *rest):
-        sizes.append(len(structures[0]))
-        return evaluate(self, structures, *rest)
-
-    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    sizes = recorded_sizes(monkeypatch, lambda structures: len(structures[0]))
     one = engine(workers=1)
     with pytest.raises(ModelRaisedError, match="two is bad"):
         one.evaluate_together([rattled(2, 0), *(rattled(4, i) for i in range(400))], FORCES, 60.0)
@@ -239,13 +233,7 @@ def test_a_batch_that_memory_is_too_small_for_is_halved(tmp_path):
 
 
 def test_requests_are_limited_by_atoms(engine, monkeypatch):
-    sizes, evaluate = [], WorkerProcess.evaluate
-
-    def recorded(self, structures, *rest):
-        sizes.append([len(atoms) for atoms in structures])
-        return evaluate(self, structures, *rest)
-
-    monkeypatch.setattr(WorkerProcess, "evaluate", recorded)
+    sizes = recorded_sizes(monkeypatch, lambda structures: [len(atoms) for atoms in structures])
     monkeypatch.setattr("uipbench.engine.MOST_ATOMS", 10)
     one = engine(workers=1, batch_limit=8)
     one.evaluate_together([rattled(n, n) for n in (4, 5, 4, 11, 4)], FORCES, 60.0)

@@ -116,11 +116,12 @@ class EvaluationEngine:
         Raises:
             CaseError: The model cannot be loaded.
         """
-        first, *others = self._places
-        for place in others[: at_once - 1]:
+        ahead = max(1, at_once)
+        first, *others = self._places[:ahead]
+        for place in others:
             threading.Thread(target=self._load_ahead, args=(place,), daemon=True).start()
         self._load(first)
-        for place in [*others[max(0, at_once - 1) :], first]:
+        for place in [*self._places[ahead:], first]:
             self._free.put(place)
         for thread in self._threads:
             thread.start()
