@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     Open = Callable[..., Page]
 
@@ -80,6 +80,19 @@ def test_a_hop_is_played_and_saved(open_page: Open, hops: Path) -> None:
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Save the picture").click()
     assert waiting.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_drawn_before_the_structures_keeps_its_place(open_page: Open, hops: Path) -> None:
+    page = open_page(hops)
+    held: list[Route] = []
+    page.route("**/chemiscope.min.js", lambda route, _: held.append(route))
+    page.goto(f"{hops.resolve().as_uri()}/{HOP}", wait_until="domcontentloaded")
+    page.locator("#structure-view").evaluate("view => view.scrollIntoView()")
+    page.locator("#figure-0 svg.main-svg").first.wait_for()
+    held[0].continue_()
+    page.locator("#structure-view[data-shown] canvas").first.wait_for(timeout=90_000)
+    tops = "drawings => drawings.map(one => one.getBoundingClientRect().top)"
+    assert len(set(page.locator("#figure-0 svg.main-svg").evaluate_all(tops))) == 1
 
 
 def test_keys_turn_and_zoom(open_page: Open, hops: Path) -> None:

@@ -11,12 +11,15 @@
   const palette = {};
   const loading = new Map();
 
+  // The library of the structures takes Plotly's style sheet, found by its id, out of the document.
+  const keepStyles = () => document.querySelectorAll("style[id^='plotly.js-style']").forEach((style) => style.removeAttribute("id"));
+
   function load(address) {
     if (!loading.has(address)) {
       loading.set(address, new Promise((resolve, reject) => {
         const script = document.createElement("script");
         script.src = address;
-        script.addEventListener("load", resolve);
+        script.addEventListener("load", () => { keepStyles(); resolve(); });
         script.addEventListener("error", reject);
         document.head.append(script);
       }));
