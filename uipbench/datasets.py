@@ -82,7 +82,7 @@ class LazyStructures(Mapping[str, ReferenceStructure]):
     @cached_property
     def _parsed(self) -> dict[str, ReferenceStructure]:
         try:
-            frames = read_frames(self._content.decode())
+            frames = read_frames(self._content.decode(), plain=True)
             structures = {str(a.info["role"]): _structure(a) for a in frames}
         except Exception as error:
             msg = f"{self._path}: not a reference structure file ({error!r})"
@@ -106,14 +106,13 @@ class LazyStructures(Mapping[str, ReferenceStructure]):
 
 def _structure(frame: Atoms) -> ReferenceStructure:
     results = frame.calc.results if frame.calc else {}
-    bare = frame.copy()
-    bare.calc = None
-    bare.info.clear()
-    for extra in set(bare.arrays) - {"numbers", "positions", "initial_magmoms"}:
-        del bare.arrays[extra]
+    frame.calc = None
+    frame.info.clear()
+    for extra in set(frame.arrays) - {"numbers", "positions", "initial_magmoms"}:
+        del frame.arrays[extra]
     magmoms = results.get("magmoms")
     return ReferenceStructure(
-        bare,
+        frame,
         float(results["energy"]),
         np.asarray(results["forces"], dtype=float),
         None if magmoms is None else np.asarray(magmoms, dtype=float),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,12 +62,25 @@ class Band:
 
 
 def path_coordinates(images: Sequence[Atoms]) -> np.ndarray:
-    """(n,) distance along the path in Å, in the space of all atoms, from the first image."""
-    steps = [
-        np.linalg.norm(find_mic(b.positions - a.positions, a.cell, a.pbc)[0])
-        for a, b in pairwise(images)
-    ]
+    """(n,) distance along the path in Å, in the space of all atoms, from the first image.
+
+    Args:
+        images: Structures with the same atoms in the same order and the same cell.
+    """
+    steps = np.linalg.norm(_steps(images).reshape(len(images) - 1, -1), axis=1)
     return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _steps(images: Sequence[Atoms]) -> np.ndarray:
+    """(n − 1, atoms, 3) shortest displacements from each image to the next."""
+    positions = np.array([image.positions for image in images])
+    return _shortest(np.diff(positions, axis=0), images[0])
+
+
+def _shortest(vectors: np.ndarray, atoms: Atoms) -> np.ndarray:
+    """The shortest of the periodic images of vectors, whatever the shape of their array."""
+    shortest, _ = find_mic(vectors.reshape(-1, 3), atoms.cell, atoms.pbc)
+    return np.asarray(shortest).reshape(vectors.shape)
 
 
 def moved_path(path: Sequence[Atoms], initial: Atoms, final: Atoms, images: int) -> list[Atoms]:
@@ -83,17 +95,10 @@ def moved_path(path: Sequence[Atoms], initial: Atoms, final: Atoms, images: int)
     """
     along = path_coordinates(path)
     where = along if images == len(path) else np.linspace(0.0, along[-1], images)
-
-    def step(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.asarray(find_mic(b - a, initial.cell, initial.pbc)[0])
-
-    steps = [
-        np.zeros((len(initial), 3)),
-        *(step(a.positions, b.positions) for a, b in pairwise(path)),
-    ]
-    there = path[0].positions + np.cumsum(steps, axis=0)
+    there = np.cumsum([path[0].positions, *_steps(path)], axis=0)
     there = np.apply_along_axis(lambda x: np.interp(where, along, x), 0, there)
-    first, last = step(there[0], initial.positions), step(there[-1], final.positions)
+    first = _shortest(initial.positions - there[0], initial)
+    last = _shortest(final.positions - there[-1], initial)
     moved = [initial.copy() for _ in where]
     for image, positions, part in zip(moved, there, where / along[-1], strict=True):
         image.positions = positions + (1 - part) * first + part * last

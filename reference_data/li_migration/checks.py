@@ -52,7 +52,7 @@ def problems(case: Case, recipe: MigrationRecipe) -> Iterator[str]:
         recipe: The recipe with the same identifier.
     """
     try:
-        roles = checked_path(case)
+        roles = list(checked_path(case))
     except CalculationError as error:
         yield str(error).removeprefix(f"{case.id}: ")
         return

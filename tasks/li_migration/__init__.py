@@ -30,7 +30,7 @@ from uipbench.kit import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
@@ -96,10 +96,10 @@ class LiMigration(Task):
             NotConvergedError: A relaxation or the band did not reach its limit.
             CalculationError: The structures are no path, or the model has no barrier on its own.
         """
-        roles = checked_path(case)
+        path = checked_path(case)
         if protocol == "fixed":
-            return _fixed(case, roles, calculator)
-        return _relaxed(case, roles, calculator)
+            return _fixed(case, path, calculator)
+        return _relaxed(case, path, calculator)
 
 
 def image_roles(roles: Sequence[str]) -> list[str]:
@@ -114,8 +114,8 @@ def barriers(energies: np.ndarray) -> tuple[float, float]:
     return top - float(energies[0]), top - float(energies[-1])
 
 
-def checked_path(case: Case) -> list[str]:
-    """Roles of the case's images, in order.
+def checked_path(case: Case) -> dict[str, Atoms]:
+    """Copies of the case's images by role, in order.
 
     Raises:
         CalculationError: Too few images, images of different atoms or cells, or a path whose
@@ -125,20 +125,20 @@ def checked_path(case: Case) -> list[str]:
     if len(roles) < LEAST_IMAGES:
         msg = f"{case.id}: {len(roles)} images, a path needs at least {LEAST_IMAGES}"
         raise CalculationError(msg)
-    first = case.atoms(roles[0])
-    for role in roles[1:]:
-        atoms = case.atoms(role)
+    path = {role: case.atoms(role) for role in roles}
+    first = path[roles[0]]
+    for role, atoms in path.items():
         if not np.array_equal(atoms.numbers, first.numbers):
             msg = f"{case.id}: {role} has other atoms than {roles[0]}, or another order of them"
             raise CalculationError(msg)
-        if not np.allclose(atoms.cell[:], first.cell[:], rtol=0, atol=SAME_CELL_A):
+        if not np.abs(atoms.cell.array - first.cell.array).max() <= SAME_CELL_A:
             msg = f"{case.id}: {role} has another cell than {roles[0]}"
             raise CalculationError(msg)
     top = int(np.argmax([case.structures[role].energy for role in roles]))
     if top in {0, len(roles) - 1}:
         msg = f"{case.id}: the highest image in DFT, {roles[top]}, is an end point: no barrier"
         raise CalculationError(msg)
-    return roles
+    return path
 
 
 def strained(atoms: Atoms, bulk: Atoms, relaxed_bulk: Atoms) -> Atoms:
@@ -171,9 +171,9 @@ def _profile(energies: np.ndarray, coordinates: np.ndarray) -> dict[str, float]:
     return details
 
 
-def _dft_profile(case: Case, roles: Sequence[str]) -> np.ndarray:
-    first = case.structures[roles[0]].energy
-    return np.array([case.structures[role].energy - first for role in roles])
+def _dft_profile(case: Case, path: Mapping[str, Atoms]) -> np.ndarray:
+    energies = np.array([case.structures[role].energy for role in path])
+    return np.asarray(energies - energies[0])
 
 
 def _values(profile: np.ndarray, rmse: float) -> dict[str, float]:
@@ -181,13 +181,14 @@ def _values(profile: np.ndarray, rmse: float) -> dict[str, float]:
     return {"migration_barrier": forward, "backward_barrier": backward, "profile_rmse": rmse}
 
 
-def _fixed(case: Case, roles: Sequence[str], calculator: Calculator) -> Prediction:
-    found = evaluate_together([case.atoms(role) for role in case.structures], calculator)
-    evaluated = dict(zip(case.structures, found, strict=True))
-    profile = np.array([evaluated[role].energy for role in roles])
+def _fixed(case: Case, path: Mapping[str, Atoms], calculator: Calculator) -> Prediction:
+    structures = {role: path.get(role) or case.atoms(role) for role in case.structures}
+    found = evaluate_together(list(structures.values()), calculator)
+    evaluated = dict(zip(structures, found, strict=True))
+    profile = np.array([evaluated[role].energy for role in path])
     profile -= profile[0]
-    dft = _dft_profile(case, roles)
-    coordinates = relative_coordinates([case.atoms(role) for role in roles])
+    dft = _dft_profile(case, path)
+    coordinates = relative_coordinates(list(path.values()))
     details = _profile(profile, coordinates)
     details["dft_saddle_ev"] = float(profile[int(np.argmax(dft))])
     return Prediction(
@@ -195,9 +196,9 @@ def _fixed(case: Case, roles: Sequence[str], calculator: Calculator) -> Predicti
     )
 
 
-def _relaxed(case: Case, roles: Sequence[str], calculator: Calculator) -> Prediction:
-    images = [case.atoms(role) for role in roles]
-    dft, coordinates = _dft_profile(case, roles), relative_coordinates(images)
+def _relaxed(case: Case, path: Mapping[str, Atoms], calculator: Calculator) -> Prediction:
+    images = list(path.values())
+    dft, coordinates = _dft_profile(case, path), relative_coordinates(images)
     details = {}
     if "bulk" in case.structures:
         start = case.atoms("bulk")
