@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -85,6 +86,13 @@ def engine(tmp_path):
     yield make
     for one in made:
         one.close()
+
+
+def wait_until(done):
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def rattled(n, seed):
@@ -240,6 +248,26 @@ def test_requests_are_limited_by_atoms(engine, monkeypatch):
     assert sizes[0] == [4, 5]
     assert sorted(n for request in sizes for n in request) == [4, 4, 4, 5, 11]
     assert all(len(request) == 1 or sum(request) <= 10 for request in sizes)
+
+
+def test_requests_for_stress_do_not_cut_batches_of_others(engine, monkeypatch):
+    """Cells and positions relax at the same time; each kind fills its batches."""
+    go, kinds, evaluate = threading.Event(), [], WorkerProcess.evaluate
+
+    def waits(self, structures, properties, timeout):
+        kinds.append((len(structures), "stress" in properties))
+        go.wait(60)
+        return evaluate(self, structures, properties, timeout)
+
+    monkeypatch.setattr(WorkerProcess, "evaluate", waits)
+    one = engine(workers=1, batch_limit=8)
+    with ThreadPoolExecutor(9) as pool:
+        for i in range(9):
+            properties = ("energy", "forces", "stress") if i % 2 else FORCES
+            pool.submit(one.evaluate, rattled(4, i), properties, 60.0)
+            wait_until(lambda i=i: kinds and one._requests.qsize() == i)
+        go.set()
+    assert kinds == [(1, False), (4, True), (4, False)]
 
 
 def test_a_bad_structure_in_a_batch_raises_its_own_error(engine):

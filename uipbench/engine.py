@@ -229,19 +229,22 @@ class EvaluationEngine:
             self._free.put(place)
 
     def _take(self) -> list[_Request] | None:
+        """The next request with those behind it that fit; what does not fit stays in the queue."""
         first = self._requests.get()
         if first is None:
             return None
-        batch = list(first)
+        batch, others = list(first), []
         while len(batch) < self._batch_limit and not batch[0].alone:
             try:
                 more = self._requests.get_nowait()
             except queue.Empty:
                 break
-            if more is None or not self._fits(batch, more):
-                self._requests.put(more)
-                break
-            batch.extend(more)
+            if more is not None and self._fits(batch, more):
+                batch.extend(more)
+            else:
+                others.append(more)
+        for more in others:
+            self._requests.put(more)
         return batch
 
     def _fits(self, batch: Sequence[_Request], more: Sequence[_Request]) -> bool:
