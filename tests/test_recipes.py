@@ -11,6 +11,7 @@ from uipbench.reference.queue import CASES_BEFORE_CONVERGENCE, queue_of
 from uipbench.reference_data.surface_energy.checks import area, has_equal_faces
 from uipbench.reference_data.surface_energy.layered import layered_cell, layered_lattice
 from uipbench.reference_data.surface_energy.recipes import (
+    buckled,
     convergence_cases,
     convergence_variants,
     recipes,
@@ -70,6 +71,22 @@ def test_in_plane_meshes_of_bulk_and_slab_are_equal(recipe):
     bulk, slab = recipe.structures(starting_lattice(recipe))
     meshes = [recipe.settings(a, slab=a is slab).kpts[:2] for a in (bulk, slab)]
     assert meshes[0] == meshes[1]
+
+
+def test_silicon_starts_buckled():
+    """The chains of Si(110) tilt; from the cut slab forces could not tell them to."""
+    recipe = BY_ID["si_110"]
+    _, slab = recipe.structures(starting_lattice(recipe))
+    moved = buckled(slab, recipe.buckling)
+    z = np.sort(moved.positions[:, 2]) - np.sort(slab.positions[:, 2])
+    assert np.allclose(z[[0, 1, -2, -1]], [-0.35, 0.35, -0.35, 0.35])
+    assert np.allclose(z[2:-2], 0)
+    assert has_equal_faces(moved, 1e-3)
+    assert not np.allclose(moved.positions, slab.positions)
+    assert {recipe.id for recipe in RECIPES if recipe.buckling} == {"si_110"}
+    _, other = BY_ID["al_111"].structures(starting_lattice(BY_ID["al_111"]))
+    with pytest.raises(ValueError, match="1 and 1 atoms in the outermost planes"):
+        buckled(other, 0.1)
 
 
 def test_nickel_is_spin_polarised():
