@@ -9,7 +9,7 @@ from tests.toy_dft import ToyPotential, toy_engine
 from uipbench.reference import engine as engine_module
 from uipbench.reference import guide
 from uipbench.reference.engine import DftEngine
-from uipbench.reference.guide import LEAST_CURVATURE, Guide, hessian
+from uipbench.reference.guide import LEAST_CURVATURE, Guide, hessian, hessian_along_normal
 from uipbench.reference.settings import DftSettings
 
 SETTINGS = DftSettings(cutoff_ev=400.0, kpts=(1, 1, 1), smearing_ev=0.1)
@@ -57,6 +57,47 @@ def test_fewer_steps_to_the_same_energy(engines, kind):
     plain, guided = ends["plain"], ends["guided"]
     assert guided[0].evaluation.energy == pytest.approx(plain[0].evaluation.energy, abs=1e-3)
     assert guided[1] < plain[1]
+
+
+def boundary():
+    """Layers of Al pulled apart at one place: positions and the length along z must shrink."""
+    atoms = bulk("Al", a=4.05, cubic=True) * (1, 1, 5)
+    atoms.positions[atoms.positions[:, 2] > 8.0, 2] += 0.3
+    atoms.cell[2, 2] += 0.3
+    return atoms
+
+
+def test_a_length_along_the_normal_has_a_first_curvature_too(engines):
+    ends = {}
+    for name, potential in (("plain", None), ("guided", Softened())):
+        engine, lines = engines(potential)
+        found = engine.relax_along_normal(boundary(), SETTINGS, fmax=0.01, normal_stress=0.0)
+        ends[name] = (found, sum("step" in line for line in lines))
+        assert not found.atoms.constraints
+    plain, guided = ends["plain"], ends["guided"]
+    assert guided[0].atoms.cell[2, 2] == pytest.approx(plain[0].atoms.cell[2, 2], abs=5e-3)
+    assert guided[0].evaluation.energy == pytest.approx(plain[0].evaluation.energy, abs=1e-3)
+    assert guided[0].atoms.cell[2, 2] < boundary().cell[2, 2] - 0.1
+    assert np.allclose(guided[0].atoms.cell[:2], boundary().cell[:2])
+    assert guided[1] < plain[1]
+
+
+def test_the_curvature_of_the_length_is_the_elastic_constant():
+    """V·C / n for the strain times √n, from two energies of a crystal stretched along z."""
+    atoms = bulk("Al", a=4.05, cubic=True)
+    matrix = hessian_along_normal(atoms, ToyPotential())
+    strain = 1e-3
+    energies = []
+    for sign in (-1, 0, 1):
+        stretched = atoms.copy()
+        stretched.set_cell(atoms.cell * [1, 1, 1 + sign * strain], scale_atoms=True)
+        stretched.calc = ToyPotential()
+        energies.append(stretched.get_potential_energy())
+    stiffness = (energies[0] - 2 * energies[1] + energies[2]) / strain**2 / len(atoms)
+    length = 3 * len(atoms) + 8
+    assert matrix[length, length] == pytest.approx(stiffness, rel=0.05)
+    others = [i for i in range(3 * len(atoms), len(matrix)) if i != length]
+    assert np.allclose(matrix[others], LEAST_CURVATURE * np.eye(len(matrix))[others])
 
 
 def test_a_curvature_is_kept_for_the_next_run(engines, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from ase.optimize import BFGS
 
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
-from uipbench.reference.guide import Guide
+from uipbench.reference.guide import Guide, free_along_normal
 from uipbench.reference.joined_start import JoinedDft
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore
@@ -242,25 +243,32 @@ class DftEngine:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
         moving = atoms.copy()
-        moving.calc = self.calculator(settings)
-        free = FrechetCellFilter(
-            moving,
-            mask=[False, False, True, False, False, False],
-            exp_cell_factor=math.sqrt(len(moving)),
-            scalar_pressure=-normal_stress,
-        )
-        optimiser = BFGS(free, alpha=BFGS_ALPHA, logfile=None)
-        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
+        moving.calc = calculator = self.calculator(settings)
+        free = partial(free_along_normal, normal_stress=normal_stress)
+        optimiser = BFGS(free(moving), alpha=BFGS_ALPHA, logfile=None)
+        if self._guide.fits(atoms) and not self._has_begun(atoms, calculator, fmax, free):
+            optimiser.H0 = self._guide.curvature_along_normal(atoms)
+            moving.set_constraint(FixSymmetry(moving, symprec=SYMMETRY_TOLERANCE_A))
+        found = self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
+        found.atoms.set_constraint()
+        return found
 
-    def _has_begun(self, atoms: Atoms, calculator: StoredDft, fmax: float) -> bool:
+    def _has_begun(
+        self,
+        atoms: Atoms,
+        calculator: StoredDft,
+        fmax: float,
+        freedom: Callable[[Atoms], Atoms | FrechetCellFilter] = lambda atoms: atoms,
+    ) -> bool:
         """Whether the store holds the second step from the plain start: then its way goes on."""
         if not calculator.is_stored(atoms):
             return False
         second = atoms.copy()
         second.calc = calculator
-        if float(np.linalg.norm(second.get_forces(), axis=1).max()) < fmax:
+        free = freedom(second)
+        if float(np.linalg.norm(free.get_forces(), axis=1).max()) < fmax:
             return True
-        BFGS(second, alpha=BFGS_ALPHA, logfile=None).step()
+        BFGS(free, alpha=BFGS_ALPHA, logfile=None).step()
         return calculator.is_stored(second)
 
     def _relaxed(  # noqa: PLR0913 - what the four kinds of relaxation share

@@ -8,7 +8,8 @@ end: the relaxation still stops at the DFT forces.
 from __future__ import annotations
 
 import json
-from functools import cache
+import math
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from uipbench.digests import content_digest
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ase import Atoms
@@ -32,7 +33,7 @@ DISPLACEMENT_A = 0.01
 LARGEST_CHANGE = 0.2
 """Of the volume: CHGNet lets the layers of CoO2 drift from 4.7 to 8 Å apart."""
 
-LEAST_CURVATURE = 3.0
+LEAST_CURVATURE = 1.0
 """Softest direction in eV/Å², for translations and for what the potential gets wrong."""
 
 
@@ -48,11 +49,26 @@ def potential() -> Calculator | None:
     return CHGNetCalculator(CHGNet.load(verbose=False), use_device="cpu")
 
 
-def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
-    """Second derivatives of the energy, made positive.
+def free_along_normal(atoms: Atoms, normal_stress: float = 0.0) -> FrechetCellFilter:
+    """Positions and the length along z as one set of coordinates.
 
-    Central differences of forces; eigenvalues are replaced by their magnitudes, at least
-    :data:`LEAST_CURVATURE`.
+    The strain counts times the root of the number of atoms, which balances the second derivatives
+    of strain and positions.
+
+    Args:
+        atoms: Structure with its first two cell vectors in the xy plane, moved by the filter.
+        normal_stress: zz stress in eV/Å³ at which the force on the length is zero.
+    """
+    return FrechetCellFilter(
+        atoms,
+        mask=[False, False, True, False, False, False],
+        exp_cell_factor=math.sqrt(len(atoms)),
+        scalar_pressure=-normal_stress,
+    )
+
+
+def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
+    """Second derivatives of the energy with respect to positions, made positive.
 
     Args:
         atoms: Structure of n atoms; it is not changed.
@@ -61,20 +77,45 @@ def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
     Returns:
         (3n, 3n) eV/Å².
     """
+    moving = _copy(atoms, calculator)
+    return _positive_hessian(moving, range(3 * len(atoms)))
+
+
+def hessian_along_normal(atoms: Atoms, calculator: Calculator) -> np.ndarray:
+    """As :func:`hessian`, for the coordinates of :func:`free_along_normal`.
+
+    Returns:
+        (3n + 9, 3n + 9) eV/Å²; of the last nine rows, those of the cell, all but that of the zz
+        strain are a multiple of the unit matrix.
+    """
+    moving = free_along_normal(_copy(atoms, calculator))
+    size = 3 * len(atoms)
+    return _positive_hessian(moving, [*range(size), size + 8])
+
+
+def _copy(atoms: Atoms, calculator: Calculator) -> Atoms:
     moving = atoms.copy()
     moving.set_constraint()
     moving.pbc = True
     moving.calc = calculator
-    start = moving.positions.copy()
-    rows = []
-    for index in np.ndindex(start.shape):
+    return moving
+
+
+def _positive_hessian(moving: Atoms | FrechetCellFilter, free: Sequence[int]) -> np.ndarray:
+    """Central differences of forces over the free coordinates.
+
+    Eigenvalues are replaced by their magnitudes, at least :data:`LEAST_CURVATURE`.
+    """
+    start = moving.get_positions().copy()
+    matrix = np.zeros((start.size, start.size))
+    for index in free:
         forces = []
         for sign in (1, -1):
-            moving.positions[:] = start
-            moving.positions[index] += sign * DISPLACEMENT_A
-            forces.append(moving.get_forces().ravel())
-        rows.append((forces[1] - forces[0]) / (2 * DISPLACEMENT_A))
-    matrix = np.array(rows)
+            displaced = start.copy()
+            displaced.flat[index] += sign * DISPLACEMENT_A
+            moving.set_positions(displaced)
+            forces.append(moving.get_forces().ravel()[free])
+        matrix[index, free] = (forces[1] - forces[0]) / (2 * DISPLACEMENT_A)
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     magnitudes = np.maximum(np.abs(values), LEAST_CURVATURE)
     return np.asarray((vectors * magnitudes) @ vectors.T)
@@ -112,6 +153,11 @@ class Guide:
     def curvature(self, atoms: Atoms) -> np.ndarray:
         """As of :func:`hessian`, from the folder or computed."""
         return self._kept("curvature", atoms, lambda: hessian(atoms, self._calculator))
+
+    def curvature_along_normal(self, atoms: Atoms) -> np.ndarray:
+        """As of :func:`hessian_along_normal`, from the folder or computed."""
+        compute = partial(hessian_along_normal, atoms, self._calculator)
+        return self._kept("curvature along normal", atoms, compute)
 
     def relaxed(self, atoms: Atoms) -> Atoms:
         """The structure with cell and positions relaxed by the potential, its symmetry held.
