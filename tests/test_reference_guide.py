@@ -8,8 +8,15 @@ from ase.build import bulk, fcc110, surface
 from tests.toy_dft import ToyPotential, toy_engine
 from uipbench.reference import engine as engine_module
 from uipbench.reference import guide
-from uipbench.reference.engine import DftEngine
-from uipbench.reference.guide import LEAST_CURVATURE, Guide, hessian, hessian_along_normal
+from uipbench.reference.engine import DftEngine, keep_symmetry
+from uipbench.reference.guide import (
+    LEAST_CURVATURE,
+    NORMAL,
+    STRAINS,
+    Guide,
+    hessian,
+    hessian_with_cell,
+)
 from uipbench.reference.settings import DftSettings
 
 SETTINGS = DftSettings(cutoff_ev=400.0, kpts=(1, 1, 1), smearing_ev=0.1)
@@ -85,7 +92,7 @@ def test_a_length_along_the_normal_has_a_first_curvature_too(engines):
 def test_the_curvature_of_the_length_is_the_elastic_constant():
     """V·C / n for the strain times √n, from two energies of a crystal stretched along z."""
     atoms = bulk("Al", a=4.05, cubic=True)
-    matrix = hessian_along_normal(atoms, ToyPotential())
+    matrix = hessian_with_cell(atoms, ToyPotential(), NORMAL)
     strain = 1e-3
     energies = []
     for sign in (-1, 0, 1):
@@ -113,11 +120,46 @@ def test_a_relaxation_that_began_plainly_goes_on_plainly(engines, monkeypatch):
     engines(Softened())[0].relax_positions(slab("metal"), SETTINGS, fmax=0.01)
 
 
-def test_magnetic_structures_start_plainly(engines, monkeypatch):
-    monkeypatch.setattr(guide, "hessian", lambda *_: pytest.fail("computed"))
-    atoms = slab("metal")
-    atoms.set_initial_magnetic_moments([1.0] * len(atoms))
-    engines(Softened())[0].relax_positions(atoms, SETTINGS, fmax=0.01)
+def test_a_cell_starts_with_a_curvature_too(engines):
+    sheared = bulk("Al", a=4.07, cubic=True)
+    sheared.set_cell(sheared.cell @ [[1, 0, 0.01], [0, 1.01, 0], [0, 0, 1]], scale_atoms=True)
+    ends = {}
+    for name, potential in (("plain", None), ("guided", Softened())):
+        engine, lines = engines(potential)
+        found = engine.relax_to_pressure(sheared, SETTINGS, fmax=0.005, pressure=0.0)
+        ends[name] = (found.atoms, sum("step" in line for line in lines))
+        lengths = found.atoms.cell.lengths()
+        assert lengths == pytest.approx([lengths.mean()] * 3, abs=0.01)  # cubic again
+    plain, guided = ends["plain"], ends["guided"]
+    assert guided[0].get_volume() == pytest.approx(plain[0].get_volume(), rel=2e-3)
+    assert guided[1] < plain[1]
+
+
+def test_shear_is_one_coordinate():
+    """Its curvature is that of the symmetric strain; a rotation costs nothing."""
+    matrix = hessian_with_cell(bulk("Al", a=4.05), ToyPotential(), STRAINS)
+    xy, yx = 3 + 1, 3 + 3
+    symmetric, turned = np.zeros(12), np.zeros(12)
+    symmetric[[xy, yx]] = turned[[xy, yx]] = np.sqrt(0.5)
+    turned[yx] *= -1
+    assert turned @ matrix @ turned == pytest.approx(LEAST_CURVATURE)
+    assert symmetric @ matrix @ symmetric > 3 * LEAST_CURVATURE
+
+
+def test_magnetic_structures_keep_the_symmetry_of_their_moments():
+    atoms = bulk("Fe", a=2.87, cubic=True)
+    moments = [2.0, -2.0]
+    atoms.set_initial_magnetic_moments(moments)
+    keep_symmetry(atoms)
+    (constraint,) = atoms.constraints
+    exchanged = [list(each) for each in constraint.symm_map]
+    assert [0, 1] in exchanged
+    assert [1, 0] not in exchanged  # the two differ by their moments
+    assert list(atoms.numbers) == [26, 26]
+    assert list(atoms.get_initial_magnetic_moments()) == moments
+    plain = bulk("Fe", a=2.87, cubic=True)
+    keep_symmetry(plain)
+    assert [1, 0] in [list(each) for each in plain.constraints[0].symm_map]
 
 
 def test_curvature_of_a_bond():

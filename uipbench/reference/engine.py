@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,14 +14,14 @@ from ase.optimize import BFGS
 
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
-from uipbench.reference.guide import Guide, free_along_normal
+from uipbench.reference.guide import NORMAL, STRAINS, Guide, free_along_normal, free_cell
 from uipbench.reference.joined_start import JoinedDft
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore
 from uipbench.units import GPA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ase import Atoms
@@ -137,13 +136,10 @@ class DftEngine:
         moving = atoms.copy()
         moving.calc = calculator = calculator or self.calculator(settings)
         optimiser = BFGS(moving, alpha=BFGS_ALPHA, logfile=None)
-        if self._guide.fits(atoms) and not self._has_begun(atoms, calculator, fmax):
+        if self._guide and not self._has_begun(atoms, calculator, fmax):
             optimiser.H0 = self._guide.curvature(atoms)
-            # rounding errors of the curvature must not break a symmetry that the forces have
-            moving.set_constraint(FixSymmetry(moving, symprec=SYMMETRY_TOLERANCE_A))
-        found = self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=False)
-        found.atoms.set_constraint()
-        return found
+            keep_symmetry(moving)
+        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=False)
 
     def relax_cell(
         self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
@@ -183,13 +179,8 @@ class DftEngine:
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
-        moving = atoms.copy()
-        moving.calc = self.calculator(settings)
-        free = FrechetCellFilter(
-            moving, exp_cell_factor=math.sqrt(len(moving)), scalar_pressure=pressure
-        )
-        optimiser = BFGS(free, alpha=BFGS_ALPHA, logfile=None)
-        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
+        free = partial(free_cell, pressure=pressure)
+        return self._relax_with_cell(atoms, settings, free, STRAINS, fmax, max_steps)
 
     def good_start(self, atoms: Atoms, settings: DftSettings) -> Atoms:
         """The structure as a potential relaxes it, or as it is where DFT has begun from it."""
@@ -242,16 +233,25 @@ class DftEngine:
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
+        free = partial(free_along_normal, normal_stress=normal_stress)
+        return self._relax_with_cell(atoms, settings, free, NORMAL, fmax, max_steps)
+
+    def _relax_with_cell(  # noqa: PLR0913, PLR0917 - what relaxations of positions and cell share
+        self,
+        atoms: Atoms,
+        settings: DftSettings,
+        freedom: Callable[[Atoms], FrechetCellFilter],
+        strains: Sequence[tuple[int, int]],
+        fmax: float,
+        max_steps: int,
+    ) -> DftStructure:
         moving = atoms.copy()
         moving.calc = calculator = self.calculator(settings)
-        free = partial(free_along_normal, normal_stress=normal_stress)
-        optimiser = BFGS(free(moving), alpha=BFGS_ALPHA, logfile=None)
-        if self._guide.fits(atoms) and not self._has_begun(atoms, calculator, fmax, free):
-            optimiser.H0 = self._guide.curvature_along_normal(atoms)
-            moving.set_constraint(FixSymmetry(moving, symprec=SYMMETRY_TOLERANCE_A))
-        found = self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
-        found.atoms.set_constraint()
-        return found
+        optimiser = BFGS(freedom(moving), alpha=BFGS_ALPHA, logfile=None)
+        if self._guide and not self._has_begun(atoms, calculator, fmax, freedom):
+            optimiser.H0 = self._guide.curvature_with_cell(atoms, strains)
+            keep_symmetry(moving)
+        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
 
     def _has_begun(
         self,
@@ -288,6 +288,7 @@ class DftEngine:
         evaluation = calculator.evaluate(moving, stress=stress)
         self.seconds += calculator.seconds - before
         moving.calc = None
+        moving.set_constraint()
         return DftStructure(moving, evaluation, settings)
 
     def _run(self, optimiser: BFGS, atoms: Atoms, fmax: float, max_steps: int) -> None:
@@ -338,6 +339,21 @@ def _pressure(found: DftStructure) -> float:
         msg = f"{found.atoms.get_chemical_formula()}: the step has no stress; compute it again"
         raise ReferenceEngineError(msg)
     return -float(np.mean(stress[:3]))
+
+
+def keep_symmetry(atoms: Atoms) -> None:
+    """Hold the symmetry of atoms and initial moments, which the forces have.
+
+    Rounding errors of a curvature that a potential gives would break it step by step.
+    """
+    kinds = zip(atoms.numbers, np.round(atoms.get_initial_magnetic_moments(), 3), strict=True)
+    labelled = atoms.copy()
+    if atoms.get_initial_magnetic_moments().any():
+        labelled.numbers = np.unique(list(kinds), axis=0, return_inverse=True)[1].ravel() + 1
+    constraint = FixSymmetry(labelled, symprec=SYMMETRY_TOLERANCE_A)
+    atoms.set_cell(labelled.cell)
+    atoms.positions[:] = labelled.positions
+    atoms.set_constraint(constraint)
 
 
 def scaled(atoms: Atoms, strain: float) -> Atoms:

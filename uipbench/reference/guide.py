@@ -59,12 +59,26 @@ def free_along_normal(atoms: Atoms, normal_stress: float = 0.0) -> FrechetCellFi
         atoms: Structure with its first two cell vectors in the xy plane, moved by the filter.
         normal_stress: zz stress in eV/Å³ at which the force on the length is zero.
     """
+    mask = [False, False, True, False, False, False]
+    factor = math.sqrt(len(atoms))
     return FrechetCellFilter(
-        atoms,
-        mask=[False, False, True, False, False, False],
-        exp_cell_factor=math.sqrt(len(atoms)),
-        scalar_pressure=-normal_stress,
+        atoms, mask=mask, exp_cell_factor=factor, scalar_pressure=-normal_stress
     )
+
+
+def free_cell(atoms: Atoms, pressure: float = 0.0) -> FrechetCellFilter:
+    """Positions and the whole cell as one set of coordinates, strains as above.
+
+    Args:
+        atoms: Structure, moved by the filter.
+        pressure: eV/Å³ at which the forces on the cell are zero.
+    """
+    factor = math.sqrt(len(atoms))
+    return FrechetCellFilter(atoms, exp_cell_factor=factor, scalar_pressure=pressure)
+
+
+NORMAL = ((2, 2),)
+STRAINS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
@@ -78,19 +92,29 @@ def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
         (3n, 3n) eV/Å².
     """
     moving = _copy(atoms, calculator)
-    return _positive_hessian(moving, range(3 * len(atoms)))
+    return _positive_hessian(moving, np.eye(3 * len(atoms)))
 
 
-def hessian_along_normal(atoms: Atoms, calculator: Calculator) -> np.ndarray:
-    """As :func:`hessian`, for the coordinates of :func:`free_along_normal`.
+def hessian_with_cell(
+    atoms: Atoms, calculator: Calculator, strains: Sequence[tuple[int, int]] = STRAINS
+) -> np.ndarray:
+    """As :func:`hessian`, for positions and strains.
+
+    Args:
+        atoms: Structure of n atoms; it is not changed.
+        calculator: A potential.
+        strains: Free components: :data:`STRAINS` for the coordinates of :func:`free_cell`,
+            :data:`NORMAL` for those of :func:`free_along_normal`.
 
     Returns:
-        (3n + 9, 3n + 9) eV/Å²; of the last nine rows, those of the cell, all but that of the zz
-        strain are a multiple of the unit matrix.
+        (3n + 9, 3n + 9) eV/Å²; :data:`LEAST_CURVATURE` along what is not free.
     """
-    moving = free_along_normal(_copy(atoms, calculator))
     size = 3 * len(atoms)
-    return _positive_hessian(moving, [*range(size), size + 8])
+    directions = np.zeros((size + len(strains), size + 9))
+    directions[:size, :size] = np.eye(size)
+    for row, (i, j) in zip(directions[size:], strains, strict=True):
+        row[[size + 3 * i + j, size + 3 * j + i]] = 1.0 if i == j else math.sqrt(0.5)
+    return _positive_hessian(free_cell(_copy(atoms, calculator)), directions)
 
 
 def _copy(atoms: Atoms, calculator: Calculator) -> Atoms:
@@ -101,24 +125,25 @@ def _copy(atoms: Atoms, calculator: Calculator) -> Atoms:
     return moving
 
 
-def _positive_hessian(moving: Atoms | FrechetCellFilter, free: Sequence[int]) -> np.ndarray:
-    """Central differences of forces over the free coordinates.
+def _positive_hessian(moving: Atoms | FrechetCellFilter, directions: np.ndarray) -> np.ndarray:
+    """Central differences of forces along orthonormal directions (k rows of all coordinates).
 
     Eigenvalues are replaced by their magnitudes, at least :data:`LEAST_CURVATURE`.
     """
     start = moving.get_positions().copy()
-    matrix = np.zeros((start.size, start.size))
-    for index in free:
+    rows = []
+    for direction in directions:
         forces = []
         for sign in (1, -1):
-            displaced = start.copy()
-            displaced.flat[index] += sign * DISPLACEMENT_A
-            moving.set_positions(displaced)
-            forces.append(moving.get_forces().ravel()[free])
-        matrix[index, free] = (forces[1] - forces[0]) / (2 * DISPLACEMENT_A)
+            step = sign * DISPLACEMENT_A * direction.reshape(start.shape)
+            moving.set_positions(start + step)
+            forces.append(moving.get_forces().ravel())
+        rows.append(directions @ (forces[1] - forces[0]) / (2 * DISPLACEMENT_A))
+    matrix = np.array(rows)
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    magnitudes = np.maximum(np.abs(values), LEAST_CURVATURE)
-    return np.asarray((vectors * magnitudes) @ vectors.T)
+    stiffer = np.maximum(np.abs(values), LEAST_CURVATURE) - LEAST_CURVATURE
+    vectors = directions.T @ vectors
+    return np.asarray((vectors * stiffer) @ vectors.T + LEAST_CURVATURE * np.eye(start.size))
 
 
 def relaxed(atoms: Atoms, calculator: Calculator) -> np.ndarray:
@@ -146,18 +171,21 @@ class Guide:
         self._folder = folder
         self._calculator = calculator
 
-    def fits(self, atoms: Atoms) -> bool:
-        """False without a potential, and for magnetic structures, whose symmetry is lower."""
-        return self._calculator is not None and not atoms.get_initial_magnetic_moments().any()
+    def __bool__(self) -> bool:
+        """Whether there is a potential."""
+        return self._calculator is not None
 
     def curvature(self, atoms: Atoms) -> np.ndarray:
         """As of :func:`hessian`, from the folder or computed."""
         return self._kept("curvature", atoms, lambda: hessian(atoms, self._calculator))
 
-    def curvature_along_normal(self, atoms: Atoms) -> np.ndarray:
-        """As of :func:`hessian_along_normal`, from the folder or computed."""
-        compute = partial(hessian_along_normal, atoms, self._calculator)
-        return self._kept("curvature along normal", atoms, compute)
+    def curvature_with_cell(
+        self, atoms: Atoms, strains: Sequence[tuple[int, int]] = STRAINS
+    ) -> np.ndarray:
+        """As of :func:`hessian_with_cell`, from the folder or computed."""
+        kind = f"curvature {list(strains)}"
+        compute = partial(hessian_with_cell, atoms, self._calculator, strains)
+        return self._kept(kind, atoms, compute)
 
     def relaxed(self, atoms: Atoms) -> Atoms:
         """The structure with cell and positions relaxed by the potential, its symmetry held.
