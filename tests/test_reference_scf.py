@@ -1,6 +1,7 @@
 """A calculation that is not self-consistent is tried again, then reported in one line."""
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -32,6 +33,8 @@ def gpaw(monkeypatch, tmp_path):
 
     def prepare(fails):
         class Code(ToyPotential):
+            implemented_properties = (*ToyPotential.implemented_properties, "magmoms")
+
             def __init__(self, number):
                 super().__init__()
                 self.number = number
@@ -40,6 +43,7 @@ def gpaw(monkeypatch, tmp_path):
                 if self.number < fails:
                     raise KohnShamConvergenceError
                 super().calculate(*arguments, **options)
+                self.results["magmoms"] = np.zeros(len(self.atoms))
 
         def make(_self, _key, **extra):
             asked.append(extra)
@@ -67,3 +71,19 @@ def test_the_error_names_structure_and_log(gpaw):
         calculator.evaluate(bulk("Al"))
     assert len(asked) == 2
     assert calculator.evaluate(bulk("Al")).energy < 0  # nothing is kept of the failure
+
+
+@pytest.mark.parametrize(("spin", "made"), [(False, 2), (True, 1)])
+def test_another_cell_starts_from_atoms_unless_a_spin_state_is_to_stay(gpaw, spin, made):
+    calculator, asked = gpaw(0)
+    calculator._settings = replace(SETTINGS, spin_polarised=spin)
+    atoms = bulk("Al", cubic=True)
+    moved = atoms.copy()
+    moved.positions[0, 2] += 0.05
+    longer = moved.copy()
+    longer.set_cell(moved.cell * [1, 1, 1.01], scale_atoms=True)
+    energies = [calculator.get_potential_energy(each) for each in (atoms, moved)]
+    assert len(asked) == 1
+    energies.append(calculator.get_potential_energy(longer))
+    assert len(asked) == made
+    assert len(set(energies)) == 3

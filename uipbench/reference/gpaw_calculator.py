@@ -79,8 +79,10 @@ def _add_setup_path() -> None:
 class StoredDft(Calculator):
     """ASE calculator that reads finished steps from a store and computes the others with GPAW.
 
-    GPAW's wave functions are kept from one step to the next. It sees the atoms moved to where most
-    of the symmetry of the first structure is usable.
+    GPAW's wave functions are kept from one step to the next, but for another cell only those with
+    spin (their state is to stay): the others need 11 iterations from atoms, and with the wave
+    functions of the old cell 10 to 22. It sees the atoms moved to where most of the symmetry of the
+    first structure is usable.
     """
 
     implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress", "magmoms"]
@@ -91,7 +93,8 @@ class StoredDft(Calculator):
         self._store = store
         self._log_folder = log_folder
         self._gpaw: Any = None
-        self._shift = np.zeros(3)
+        self._cell = np.zeros((3, 3))
+        self._shift: np.ndarray | None = None
         self.seconds = 0.0
 
     def calculate(
@@ -128,9 +131,11 @@ class StoredDft(Calculator):
 
     def _compute(self, atoms: Atoms, key: str, *, stress: bool) -> Evaluation:
         start = time.process_time()
-        if self._gpaw is None:
+        if self._gpaw is None or not (self._settings.spin_polarised or self._has_cell(atoms)):
             self._gpaw = self._make_gpaw(key)
+        if self._shift is None:
             self._shift = self._origin_shift(atoms)
+        self._cell = atoms.cell.array.copy()
         bare = atoms.copy()
         bare.translate(self._shift)
         energy = self._converged_energy(bare, key)
@@ -143,6 +148,9 @@ class StoredDft(Calculator):
             seconds=time.process_time() - start,
             code=code_version(),
         )
+
+    def _has_cell(self, atoms: Atoms) -> bool:
+        return bool(np.allclose(atoms.cell.array, self._cell, rtol=0, atol=1e-10))
 
     def _origin_shift(self, atoms: Atoms) -> np.ndarray:
         return symmetric_shift(atoms) if atoms.pbc.all() else np.zeros(3)
