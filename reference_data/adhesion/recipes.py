@@ -44,7 +44,6 @@ PAIRS = (
         substrate=_001("LiF", 4),
         registry=Registry(film="Al", substrate="F"),
         distance=2.8,
-        tier="quick",
     ),
     AdhesionRecipe(  # +2.6 %
         film=_001("Al", 5),
