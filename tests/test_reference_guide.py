@@ -15,7 +15,6 @@ from uipbench.reference.guide import (
     STRAINS,
     Guide,
     hessian,
-    hessian_with_cell,
 )
 from uipbench.reference.settings import DftSettings
 
@@ -52,16 +51,24 @@ def engines(tmp_path, monkeypatch):
     return make
 
 
+def plain_and_guided(engines, relax):
+    """What ``relax`` finds without and with a first curvature, each with its number of steps."""
+    ends = []
+    for potential in (None, Softened()):
+        engine, lines = engines(potential)
+        found = relax(engine)
+        assert not found.atoms.constraints
+        ends.append((found, sum("step" in line for line in lines)))
+    return ends
+
+
 @pytest.mark.parametrize("kind", ["metal", "salt"])
 def test_fewer_steps_to_the_same_energy(engines, kind):
-    ends = {}
-    for name, potential in (("plain", None), ("guided", Softened())):
-        engine, lines = engines(potential)
-        found = engine.relax_positions(slab(kind), SETTINGS, fmax=0.01)
-        ends[name] = (found, sum("step" in line for line in lines))
-        assert found.max_force < 0.01
-        assert not found.atoms.constraints
-    plain, guided = ends["plain"], ends["guided"]
+    plain, guided = plain_and_guided(
+        engines, lambda engine: engine.relax_positions(slab(kind), SETTINGS, fmax=0.01)
+    )
+    assert plain[0].max_force < 0.01
+    assert guided[0].max_force < 0.01
     assert guided[0].evaluation.energy == pytest.approx(plain[0].evaluation.energy, abs=1e-3)
     assert guided[1] < plain[1]
 
@@ -75,13 +82,10 @@ def boundary():
 
 
 def test_a_length_along_the_normal_has_a_first_curvature_too(engines):
-    ends = {}
-    for name, potential in (("plain", None), ("guided", Softened())):
-        engine, lines = engines(potential)
-        found = engine.relax_along_normal(boundary(), SETTINGS, fmax=0.01, normal_stress=0.0)
-        ends[name] = (found, sum("step" in line for line in lines))
-        assert not found.atoms.constraints
-    plain, guided = ends["plain"], ends["guided"]
+    limits = {"fmax": 0.01, "normal_stress": 0.0}
+    plain, guided = plain_and_guided(
+        engines, lambda engine: engine.relax_along_normal(boundary(), SETTINGS, **limits)
+    )
     assert guided[0].atoms.cell[2, 2] == pytest.approx(plain[0].atoms.cell[2, 2], abs=5e-3)
     assert guided[0].evaluation.energy == pytest.approx(plain[0].evaluation.energy, abs=1e-3)
     assert guided[0].atoms.cell[2, 2] < boundary().cell[2, 2] - 0.1
@@ -92,7 +96,7 @@ def test_a_length_along_the_normal_has_a_first_curvature_too(engines):
 def test_the_curvature_of_the_length_is_the_elastic_constant():
     """V·C / n for the strain times √n, from two energies of a crystal stretched along z."""
     atoms = bulk("Al", a=4.05, cubic=True)
-    matrix = hessian_with_cell(atoms, ToyPotential(), NORMAL)
+    matrix = hessian(atoms, ToyPotential(), NORMAL)
     strain = 1e-3
     energies = []
     for sign in (-1, 0, 1):
@@ -123,21 +127,21 @@ def test_a_relaxation_that_began_plainly_goes_on_plainly(engines, monkeypatch):
 def test_a_cell_starts_with_a_curvature_too(engines):
     sheared = bulk("Al", a=4.07, cubic=True)
     sheared.set_cell(sheared.cell @ [[1, 0, 0.01], [0, 1.01, 0], [0, 0, 1]], scale_atoms=True)
-    ends = {}
-    for name, potential in (("plain", None), ("guided", Softened())):
-        engine, lines = engines(potential)
-        found = engine.relax_to_pressure(sheared, SETTINGS, fmax=0.005, pressure=0.0)
-        ends[name] = (found.atoms, sum("step" in line for line in lines))
+    limits = {"fmax": 0.005, "pressure": 0.0}
+    plain, guided = plain_and_guided(
+        engines, lambda engine: engine.relax_to_pressure(sheared, SETTINGS, **limits)
+    )
+    for found, _ in (plain, guided):
         lengths = found.atoms.cell.lengths()
         assert lengths == pytest.approx([lengths.mean()] * 3, abs=0.01)  # cubic again
-    plain, guided = ends["plain"], ends["guided"]
-    assert guided[0].get_volume() == pytest.approx(plain[0].get_volume(), rel=2e-3)
+    volumes = [found.atoms.get_volume() for found, _ in (plain, guided)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=2e-3)
     assert guided[1] < plain[1]
 
 
 def test_shear_is_one_coordinate():
     """Its curvature is that of the symmetric strain; a rotation costs nothing."""
-    matrix = hessian_with_cell(bulk("Al", a=4.05), ToyPotential(), STRAINS)
+    matrix = hessian(bulk("Al", a=4.05), ToyPotential(), STRAINS)
     xy, yx = 3 + 1, 3 + 3
     symmetric, turned = np.zeros(12), np.zeros(12)
     symmetric[[xy, yx]] = turned[[xy, yx]] = np.sqrt(0.5)

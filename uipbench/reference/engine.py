@@ -14,7 +14,7 @@ from ase.optimize import BFGS
 
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
-from uipbench.reference.guide import NORMAL, STRAINS, Guide, free_along_normal, free_cell
+from uipbench.reference.guide import NORMAL, STRAINS, Guide, coordinates
 from uipbench.reference.joined_start import JoinedDft
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore
@@ -133,13 +133,8 @@ class DftEngine:
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
-        moving = atoms.copy()
-        moving.calc = calculator = calculator or self.calculator(settings)
-        optimiser = BFGS(moving, alpha=BFGS_ALPHA, logfile=None)
-        if self._guide and not self._has_begun(atoms, calculator, fmax):
-            optimiser.H0 = self._guide.curvature(atoms)
-            keep_symmetry(moving)
-        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=False)
+        calculator = calculator or self.calculator(settings)
+        return self._guided(atoms, settings, calculator, fmax, max_steps)
 
     def relax_cell(
         self, atoms: Atoms, settings: DftSettings, *, fmax: float, max_steps: int = 60
@@ -179,8 +174,8 @@ class DftEngine:
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
-        free = partial(free_cell, pressure=pressure)
-        return self._relax_with_cell(atoms, settings, free, STRAINS, fmax, max_steps)
+        calculator = self.calculator(settings)
+        return self._guided(atoms, settings, calculator, fmax, max_steps, STRAINS, pressure)
 
     def good_start(self, atoms: Atoms, settings: DftSettings) -> Atoms:
         """The structure as a potential relaxes it, or as it is where DFT has begun from it."""
@@ -233,32 +228,35 @@ class DftEngine:
         Raises:
             ReferenceEngineError: Not converged within ``max_steps``.
         """
-        free = partial(free_along_normal, normal_stress=normal_stress)
-        return self._relax_with_cell(atoms, settings, free, NORMAL, fmax, max_steps)
+        calculator = self.calculator(settings)
+        return self._guided(atoms, settings, calculator, fmax, max_steps, NORMAL, -normal_stress)
 
-    def _relax_with_cell(  # noqa: PLR0913, PLR0917 - what relaxations of positions and cell share
+    def _guided(  # noqa: PLR0913, PLR0917 - what relaxations with a first curvature share
         self,
         atoms: Atoms,
         settings: DftSettings,
-        freedom: Callable[[Atoms], FrechetCellFilter],
-        strains: Sequence[tuple[int, int]],
+        calculator: StoredDft,
         fmax: float,
         max_steps: int,
+        strains: Sequence[tuple[int, int]] = (),
+        pressure: float = 0.0,
     ) -> DftStructure:
+        """Relax the :func:`coordinates`, from the potential's curvature where there is one."""
+        free = partial(coordinates, strains=strains, pressure=pressure)
         moving = atoms.copy()
-        moving.calc = calculator = self.calculator(settings)
-        optimiser = BFGS(freedom(moving), alpha=BFGS_ALPHA, logfile=None)
-        if self._guide and not self._has_begun(atoms, calculator, fmax, freedom):
-            optimiser.H0 = self._guide.curvature_with_cell(atoms, strains)
+        moving.calc = calculator
+        optimiser = BFGS(free(moving), alpha=BFGS_ALPHA, logfile=None)
+        if self._guide and not self._has_begun(atoms, calculator, fmax, free):
+            optimiser.H0 = self._guide.curvature(atoms, strains)
             keep_symmetry(moving)
-        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=True)
+        return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=bool(strains))
 
     def _has_begun(
         self,
         atoms: Atoms,
         calculator: StoredDft,
         fmax: float,
-        freedom: Callable[[Atoms], Atoms | FrechetCellFilter] = lambda atoms: atoms,
+        freedom: Callable[[Atoms], Atoms | FrechetCellFilter],
     ) -> bool:
         """Whether the store holds the second step from the plain start: then its way goes on."""
         if not calculator.is_stored(atoms):
@@ -346,10 +344,11 @@ def keep_symmetry(atoms: Atoms) -> None:
 
     Rounding errors of a curvature that a potential gives would break it step by step.
     """
-    kinds = zip(atoms.numbers, np.round(atoms.get_initial_magnetic_moments(), 3), strict=True)
+    moments = atoms.get_initial_magnetic_moments()
     labelled = atoms.copy()
-    if atoms.get_initial_magnetic_moments().any():
-        labelled.numbers = np.unique(list(kinds), axis=0, return_inverse=True)[1].ravel() + 1
+    if moments.any():
+        kinds = np.column_stack([atoms.numbers, moments.round(3)])
+        labelled.numbers = np.unique(kinds, axis=0, return_inverse=True)[1].ravel() + 1
     constraint = FixSymmetry(labelled, symprec=SYMMETRY_TOLERANCE_A)
     atoms.set_cell(labelled.cell)
     atoms.positions[:] = labelled.positions

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,88 +49,57 @@ def potential() -> Calculator | None:
     return CHGNetCalculator(CHGNet.load(verbose=False), use_device="cpu")
 
 
-def free_along_normal(atoms: Atoms, normal_stress: float = 0.0) -> FrechetCellFilter:
-    """Positions and the length along z as one set of coordinates.
-
-    The strain counts times the root of the number of atoms, which balances the second derivatives
-    of strain and positions.
-
-    Args:
-        atoms: Structure with its first two cell vectors in the xy plane, moved by the filter.
-        normal_stress: zz stress in eV/Å³ at which the force on the length is zero.
-    """
-    mask = [False, False, True, False, False, False]
-    factor = math.sqrt(len(atoms))
-    return FrechetCellFilter(
-        atoms, mask=mask, exp_cell_factor=factor, scalar_pressure=-normal_stress
-    )
-
-
-def free_cell(atoms: Atoms, pressure: float = 0.0) -> FrechetCellFilter:
-    """Positions and the whole cell as one set of coordinates, strains as above.
-
-    Args:
-        atoms: Structure, moved by the filter.
-        pressure: eV/Å³ at which the forces on the cell are zero.
-    """
-    factor = math.sqrt(len(atoms))
-    return FrechetCellFilter(atoms, exp_cell_factor=factor, scalar_pressure=pressure)
-
+STRAINS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""All strain components, in Voigt's order."""
 
 NORMAL = ((2, 2),)
-STRAINS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""The length along z alone."""
 
 
-def hessian(atoms: Atoms, calculator: Calculator) -> np.ndarray:
-    """Second derivatives of the energy with respect to positions, made positive.
+def coordinates(
+    atoms: Atoms, strains: Sequence[tuple[int, int]] = (), pressure: float = 0.0
+) -> Atoms | FrechetCellFilter:
+    """What an optimiser moves: positions, and strains of the cell where there are any.
+
+    A strain counts times the root of the number of atoms, which balances the second derivatives of
+    strain and positions.
 
     Args:
-        atoms: Structure of n atoms; it is not changed.
-        calculator: A potential.
-
-    Returns:
-        (3n, 3n) eV/Å².
+        atoms: Structure, moved by what is returned; itself without ``strains``.
+        strains: Free components, of :data:`STRAINS`.
+        pressure: eV/Å³ at which the forces on the cell are zero.
     """
-    moving = _copy(atoms, calculator)
-    return _positive_hessian(moving, np.eye(3 * len(atoms)))
+    if not strains:
+        return atoms
+    mask = [component in strains for component in STRAINS]
+    factor = math.sqrt(len(atoms))
+    return FrechetCellFilter(atoms, mask=mask, exp_cell_factor=factor, scalar_pressure=pressure)
 
 
-def hessian_with_cell(
-    atoms: Atoms, calculator: Calculator, strains: Sequence[tuple[int, int]] = STRAINS
+def hessian(
+    atoms: Atoms, calculator: Calculator, strains: Sequence[tuple[int, int]] = ()
 ) -> np.ndarray:
-    """As :func:`hessian`, for positions and strains.
+    """Second derivatives of the energy over :func:`coordinates`, made positive.
+
+    Central differences of forces; eigenvalues are replaced by their magnitudes, at least
+    :data:`LEAST_CURVATURE`.
 
     Args:
         atoms: Structure of n atoms; it is not changed.
         calculator: A potential.
-        strains: Free components: :data:`STRAINS` for the coordinates of :func:`free_cell`,
-            :data:`NORMAL` for those of :func:`free_along_normal`.
+        strains: Free components.
 
     Returns:
-        (3n + 9, 3n + 9) eV/Å²; :data:`LEAST_CURVATURE` along what is not free.
+        (3n, 3n) eV/Å², with strains (3n + 9, 3n + 9); :data:`LEAST_CURVATURE` along what is not
+        free.
     """
-    size = 3 * len(atoms)
-    directions = np.zeros((size + len(strains), size + 9))
-    directions[:size, :size] = np.eye(size)
-    for row, (i, j) in zip(directions[size:], strains, strict=True):
-        row[[size + 3 * i + j, size + 3 * j + i]] = 1.0 if i == j else math.sqrt(0.5)
-    return _positive_hessian(free_cell(_copy(atoms, calculator)), directions)
-
-
-def _copy(atoms: Atoms, calculator: Calculator) -> Atoms:
-    moving = atoms.copy()
-    moving.set_constraint()
-    moving.pbc = True
-    moving.calc = calculator
-    return moving
-
-
-def _positive_hessian(moving: Atoms | FrechetCellFilter, directions: np.ndarray) -> np.ndarray:
-    """Central differences of forces along orthonormal directions (k rows of all coordinates).
-
-    Eigenvalues are replaced by their magnitudes, at least :data:`LEAST_CURVATURE`.
-    """
+    copy = atoms.copy()
+    copy.set_constraint()
+    copy.pbc = True
+    copy.calc = calculator
+    moving = coordinates(copy, strains)
     start = moving.get_positions().copy()
+    directions = _directions(len(atoms), start.size, strains)
     rows = []
     for direction in directions:
         forces = []
@@ -144,6 +113,16 @@ def _positive_hessian(moving: Atoms | FrechetCellFilter, directions: np.ndarray)
     stiffer = np.maximum(np.abs(values), LEAST_CURVATURE) - LEAST_CURVATURE
     vectors = directions.T @ vectors
     return np.asarray((vectors * stiffer) @ vectors.T + LEAST_CURVATURE * np.eye(start.size))
+
+
+def _directions(count: int, size: int, strains: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Orthonormal rows: every position, every symmetric strain, in all ``size`` coordinates."""
+    positions = 3 * count
+    directions = np.eye(positions + len(strains), size)
+    for row, (i, j) in zip(directions[positions:], strains, strict=True):
+        row[:] = 0.0
+        row[[positions + 3 * i + j, positions + 3 * j + i]] = 1.0 if i == j else math.sqrt(0.5)
+    return directions
 
 
 def relaxed(atoms: Atoms, calculator: Calculator) -> np.ndarray:
@@ -175,17 +154,10 @@ class Guide:
         """Whether there is a potential."""
         return self._calculator is not None
 
-    def curvature(self, atoms: Atoms) -> np.ndarray:
+    def curvature(self, atoms: Atoms, strains: Sequence[tuple[int, int]] = ()) -> np.ndarray:
         """As of :func:`hessian`, from the folder or computed."""
-        return self._kept("curvature", atoms, lambda: hessian(atoms, self._calculator))
-
-    def curvature_with_cell(
-        self, atoms: Atoms, strains: Sequence[tuple[int, int]] = STRAINS
-    ) -> np.ndarray:
-        """As of :func:`hessian_with_cell`, from the folder or computed."""
-        kind = f"curvature {list(strains)}"
-        compute = partial(hessian_with_cell, atoms, self._calculator, strains)
-        return self._kept(kind, atoms, compute)
+        kind = f"curvature {list(strains)}" if strains else "curvature"
+        return self._kept(kind, atoms, lambda: hessian(atoms, self._calculator, strains))
 
     def relaxed(self, atoms: Atoms) -> Atoms:
         """The structure with cell and positions relaxed by the potential, its symmetry held.
