@@ -196,7 +196,7 @@ class StoredDft(Calculator):
             setups[element] = setups.get(element, "") + u
         if s.dipole_layer:
             extra["poissonsolver"] = {"dipolelayer": "xy"}
-        elif s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised:
+        if s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised:
             extra.setdefault("mixer", METAL_MIXER)
         if s.grid_spacing_a is not None:
             extra["h"] = s.grid_spacing_a
