@@ -84,6 +84,7 @@ PAIRS = (
         substrate=_001("MgO", 4),
         registry=Registry(film="Ag", substrate="Mg"),
         distance=3.0,
+        tier="quick",
     ),
     AdhesionRecipe(  # +2.6 %
         film=_111("Al", 5),
