@@ -212,8 +212,9 @@ def test_facets_that_enclose_nothing(facets):
         facet_areas(magnesium, dict.fromkeys(facets, 0.5))
 
 
-def adhesion_case(name, material, work):
-    case = make_case(name, material=material)
+def adhesion_case(name, material, work, plane=(0, 0, 1)):
+    tags = {"miller_index": list(plane), "film_miller_index": [0, 0, 1]}
+    case = replace(make_case(name, material=material), tags=tags)
     quantity = Quantity(value=work, unit="J/m^2", uncertainty=0.01)
     distance = Quantity(value=2.0, unit="A")
     references = {"work_of_adhesion": quantity, "equilibrium_distance": distance}
@@ -225,17 +226,19 @@ def test_adhesion_orders():
         adhesion_case("a", "Ag/MgO", 0.5),
         adhesion_case("b", "Ag/MgO", 0.2),
         adhesion_case("c", "Li/Cu", 1.0),
+        adhesion_case("d", "Li/Cu", 0.8, plane=(1, 1, 1)),
     ]
     outcomes = {
         c.id: predicted(None, work_of_adhesion=w, equilibrium_distance=d, curve_rmse=0.1)
-        for c, w, d in zip(cases, (0.3, 0.4, 1.1), (2.0, 2.1, 2.2), strict=True)
+        for c, w, d in zip(cases, (0.3, 0.4, 1.1, 0.9), (2.0, 2.1, 2.2, 2.1), strict=True)
     }
     metrics = {
         m.name: m for m in secondary_metrics(load_task("adhesion"), cases, outcomes, "fixed")
     }
-    assert metrics["interface_order"].value == pytest.approx(0.5)
-    assert metrics["orientations_in_order"].value == 0
-    assert metrics["orientations_in_order"].n_possible == 1
+    assert metrics["interface_order"].value == pytest.approx(0.8)
+    for name, share in (("registries_in_order", 0), ("orientations_in_order", 1)):
+        assert metrics[name].value == share
+        assert metrics[name].n_possible == 1
     assert metrics["curve_rmse"].value == pytest.approx(0.1)
     assert metrics["equilibrium_distance_mae"].value == pytest.approx(0.1)
     assert metrics["equilibrium_distance_mae"].unit == "A"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from uipbench.kit import (
@@ -26,7 +27,6 @@ def secondary_metrics(
     cases: Sequence[Case], outcomes: Mapping[str, Outcome]
 ) -> list[SecondaryMetric]:
     """Order of all interfaces, of the variants of one pair of materials, and curve errors."""
-    variants = [compared(of_pair, outcomes, QUANTITY) for of_pair in by_material(cases).values()]
     return [
         mean_spearman(
             [compared(cases, outcomes, QUANTITY)],
@@ -39,17 +39,41 @@ def secondary_metrics(
             ),
         ),
         pairs_in_order(
-            variants,
+            [compared(pair, outcomes, QUANTITY) for pair in _variants(cases, turned=True)],
             name="orientations_in_order",
             title="Orientations in order",
             explanation=(
-                "Share of the pairs of orientations or registries of the same two materials that "
-                "the model puts in the order of DFT; pairs that differ by less than their "
+                "Share of the pairs of orientations (planes that meet) of the same two materials "
+                "that the model puts in the order of DFT; pairs that differ by less than their "
                 "uncertainty do not count. 1 is best."
+            ),
+        ),
+        pairs_in_order(
+            [compared(pair, outcomes, QUANTITY) for pair in _variants(cases, turned=False)],
+            name="registries_in_order",
+            title="Registries in order",
+            explanation=(
+                "Share of the pairs of registries (which atoms meet) of the same planes of two "
+                "materials that the model puts in the order of DFT; pairs that differ by less than "
+                "their uncertainty do not count. 1 is best."
             ),
         ),
         *_curve_error(cases, outcomes),
     ]
+
+
+def _variants(cases: Sequence[Case], *, turned: bool) -> list[tuple[Case, Case]]:
+    """Pairs of cases of the same two materials, with other planes or with the same."""
+    return [
+        (a, b)
+        for of_pair in by_material(cases).values()
+        for a, b in combinations(of_pair, 2)
+        if (_planes(a) != _planes(b)) == turned
+    ]
+
+
+def _planes(case: Case) -> list[object]:
+    return [case.tags.get(name) for name in ("miller_index", "film_miller_index")]
 
 
 def _curve_error(cases: Sequence[Case], outcomes: Mapping[str, Outcome]) -> list[SecondaryMetric]:

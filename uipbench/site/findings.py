@@ -220,8 +220,8 @@ CLAIMS: tuple[Claim, ...] = (
         source="Zahiri et al. 2021",
         doi="10.1038/s41563-021-01016-0",
         task="adhesion",
-        measure="Pairs of orientations or registries of the same two solids, which DFT tells "
-        "apart, in the order of DFT, relaxed; all of them agree.",
+        measure="Pairs of orientations of the same two solids, which DFT tells apart, in the order "
+        "of DFT, relaxed; all of them agree.",
         gather=measures.orientations,
         needs="two solids in two orientations",
     ),
