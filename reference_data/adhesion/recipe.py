@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 FMAX_EV_PER_A = 0.015
 MESH_LENGTH_A = 30.0
-"""Upper limit of n·a: W_ad, a difference in one cell, needs less than the 40 Å of γ of a metal."""
+"""Upper limit of n·a; an assumption, since all slabs share a cell and a mesh.
+
+Boundaries of aluminium share them too, and need 60 Å all the same; no test of a pair is done."""
 
 FARTHEST_A = 2.5
 """Last separation of the binding curve, behind its minimum."""
