@@ -55,8 +55,8 @@ RECIPE = "reference_data/grain_boundary/recipes.py"
 Tier = Literal["quick", "full"]
 Protocols = tuple[Literal["fixed", "relaxed"], ...]
 COARSE_IS_ENOUGH = frozenset({"Li", "Na"})
-"""Alkali metals: Li Σ3(112), six planes as built, has 2.158, 2.161 and 2.159 J/m² with n·a of 30, 40
-and 60 Å; carried over to Na."""
+"""Alkali metals: Li Σ3(112), six planes as built, has 2.158, 2.161 and 2.159 J/m² with n·a of 30,
+40 and 60 Å; carried over to Na."""
 
 FIXED_ONLY = (
     "Fixed only: one DFT calculation at a geometry relaxed by a potential, since the DFT "
@@ -320,4 +320,4 @@ def thicker(recipe: BoundaryRecipe) -> Boundary:
 
 
 def _leans(cell: Atoms) -> bool:
-    return bool(np.abs(cell.cell[2, :2]).max() > 1e-6)
+    return not np.allclose(cell.cell[2, :2], 0, atol=1e-6)
