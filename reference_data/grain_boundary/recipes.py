@@ -319,5 +319,5 @@ def thicker(recipe: BoundaryRecipe) -> Boundary:
     return thick
 
 
-def _leans(cell: Atoms) -> bool:
-    return not np.allclose(cell.cell[2, :2], 0, atol=1e-6)
+def _leans(bulk: Atoms) -> bool:
+    return not np.allclose(bulk.cell[2, :2], 0, atol=1e-6)

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from uipbench.reference.settings import DftSettings
     from uipbench.reference.steps import Evaluation, StepStore
 
-NEAR_A = 0.05
-"""Farthest that an atom may have moved from the calculation whose orbitals are used again.
-
-A film of six lithium planes that had moved by more exploded, once to −1078 eV instead of −40."""
+NEAR_A = 0.1
+"""Farthest that an atom may have moved from the calculation whose orbitals are used again."""
 
 
 @dataclass(frozen=True, slots=True)
