@@ -207,6 +207,15 @@ def test_order_agreement_by_hand() -> None:
     assert stability.order_agreement(score, score) == 1
     assert stability.order_agreement(score, -score) == -1
     assert np.isnan(stability.order_agreement(score[:1], score[:1]))
+    assert np.isnan(stability.order_agreement(score, np.ones(4)))
+
+
+def test_order_agreement_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(4)
+    for n in range(2, 30):
+        one, two = rng.integers(0, 6, (2, n)) / 7  # with ties
+        expected = stats.kendalltau(one, two).statistic
+        assert stability.order_agreement(one, two) == pytest.approx(expected, nan_ok=True)
 
 
 def test_the_limit_of_the_references() -> None:

@@ -163,6 +163,9 @@ class ClusterExecutor:
         """What the models ran on, sorted."""
         return "; ".join(sorted(self._found))
 
+    def begin(self, jobs: int) -> None:
+        """Nothing: a model is loaded where its first case comes."""
+
     def run(self, jobs: Sequence[Job], observer: Observer) -> Iterator[list[tuple[Job, Outcome]]]:
         """Yield jobs with their outcomes, as they finish.
 

@@ -121,6 +121,10 @@ class EvaluationEngine:
         for place in others:
             threading.Thread(target=self._load_ahead, args=(place,), daemon=True).start()
         self._load(first)
+        if self._closed:
+            first.clear()
+            msg = "the run was stopped"
+            raise WorkerCrashedError(msg)
         for place in [*self._places[ahead:], first]:
             self._free.put(place)
         for thread in self._threads:
@@ -196,7 +200,8 @@ class EvaluationEngine:
         for _ in self._places:  # whoever waits for a place is told
             self._free.put(_Place())
         for thread in self._threads:
-            thread.join(timeout=max(0.01, deadline - time.monotonic()))
+            if thread.is_alive():
+                thread.join(timeout=max(0.01, deadline - time.monotonic()))
         self.times.stop(place.busy_until for place in self._places)
 
     def _load(self, place: _Place) -> WorkerProcess:

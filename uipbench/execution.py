@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol
 
 from uipbench.engine import EvaluationEngine
@@ -31,8 +33,15 @@ class Executor(Protocol):
     def times(self) -> Times | None:
         """Where the time goes, or None where that is not known."""
 
+    def begin(self, jobs: int) -> None:
+        """Begin to load the model; returns at once.
+
+        Args:
+            jobs: How many there are.
+        """
+
     def run(self, jobs: Sequence[Job], observer: Observer) -> Iterator[list[tuple[Job, Outcome]]]:
-        """Yield jobs with their outcomes, as they finish.
+        """Yield jobs with their outcomes, as they finish; :meth:`begin` was called before.
 
         Raises:
             UipbenchError: Something that does not belong to one case.
@@ -58,19 +67,32 @@ class LocalExecutor:
         self._elements = model.card.elements
         self._options = options
         self._engine = make_engine(model, environment, options, workers=options.n_workers)
+        self._loaded: Future[None] = Future()
 
     @property
     def times(self) -> Times:
         """Where the time goes."""
         return self._engine.times
 
+    def begin(self, jobs: int) -> None:
+        """Begin to load the model; returns at once."""
+        threading.Thread(target=self._load, args=(jobs,), daemon=True).start()
+
+    def _load(self, jobs: int) -> None:
+        try:
+            start_engine(self._engine, self._name, at_once=jobs)
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            self._loaded.set_exception(error)
+        else:
+            self._loaded.set_result(None)
+
     def run(self, jobs: Sequence[Job], observer: Observer) -> Iterator[list[tuple[Job, Outcome]]]:
-        """Yield jobs with their outcomes, as they finish.
+        """Yield jobs with their outcomes, as they finish; :meth:`begin` was called before.
 
         Raises:
             UipbenchError: Something that does not belong to one case.
         """
-        start_engine(self._engine, self._name, at_once=len(jobs))
+        self._loaded.result()
         options = self._options
         runner = Runner(
             self._engine,

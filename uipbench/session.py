@@ -142,6 +142,7 @@ class Session:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self.damaged_lines = 0
         self.executor: Executor | None = None
+        self._begun: Executor | None = None
         self._unwritten: set[str] = set()  # tasks with records in the journal of this run
 
     @property
@@ -206,15 +207,14 @@ class Session:
         ]
 
     def missing(self, jobs: Sequence[Job]) -> list[Job]:
-        """Jobs without a fresh record: the fixed protocol first, then the dearest first.
+        """Jobs without a fresh record.
 
         Failures that may be the machine's, not the model's, are tried again.
         """
         tasks = {job.task.name: job.task for job in jobs}
         records = [r for task in tasks.values() for r in self.fresh_records(task)]
         done = {r.key for r in records if not worth_another_try(r)}
-        missing = [job for job in jobs if job.key not in done]
-        return sorted(missing, key=lambda j: (j.protocol, -j.cost))
+        return [job for job in jobs if job.key not in done]
 
     def n_stale(self, task: Task) -> int:
         """Records of other weights, packages, task or settings; the next run drops them."""
@@ -224,17 +224,28 @@ class Session:
         kind = "journal" if self.options.own_data is None else "own-data.journal"
         return Journal(self.folder / f"{task.name}.{kind}.jsonl")
 
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Load the model beside what else is to be done before these jobs are computed."""
+        self._begun = self._executor()
+        self._begun.begin(len(jobs))
+
     def compute(self, jobs: Sequence[Job], observer: Observer) -> Iterator[CaseRecord]:
-        """Compute jobs; every finished case is in the journal before it is yielded.
+        """Compute jobs, the fixed protocol first, then the dearest first.
+
+        Every finished case is in the journal before it is yielded.
 
         Raises:
             EnvironmentSetupError: The model cannot be loaded.
             ResultFileError: The journal cannot be written.
         """
-        journals = {job.task.name: self._journal(job.task) for job in jobs}
-        executor = self._executor()
+        if self._begun is None:
+            self.begin(jobs)
+        executor, self._begun = self._begun, None
+        assert executor is not None  # noqa: S101
         self.executor = executor
+        journals = {job.task.name: self._journal(job.task) for job in jobs}
         try:
+            jobs = sorted(jobs, key=lambda job: (job.protocol, -job.cost))
             for finished in executor.run(jobs, observer):
                 records = [_record(job, outcome) for job, outcome in finished]
                 for name, journal in journals.items():

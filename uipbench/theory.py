@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -114,6 +115,7 @@ class Mismatch:
         return "" if self.n_cases == self.n_all else f" ({self.n_cases} of {self.n_all} cases)"
 
 
+@cache
 def parse_label(text: str) -> TheoryLabel:
     """The level of theory that a card's ``xc`` names."""
     hubbard = _HUBBARD.search(text) is not None

@@ -80,8 +80,15 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8"))
 
 
+def _leave_the_cores_to_the_workers() -> None:
+    """One thread for NumPy's algebra, whose threads wait busily; set before it is imported."""
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def main() -> None:
     """Entry point: errors of uipbench become one line and exit code 2."""
+    _leave_the_cores_to_the_workers()
     _replace_closed_streams()
     warnings.showwarning = partial(_show_warning, warnings.showwarning)
     _write_what_the_terminal_cannot()

@@ -196,6 +196,7 @@ def _run(session: Session, selection: Selection, console: Console, *, force: boo
         console.print(f"[bold]{name}[/]: {what}; everything is there, nothing to compute")
         computed = bool(session.write(selection.tasks))
     else:
+        session.begin(missing)
         _say_stale(session, selection, console)
         kept = f", {len(jobs) - len(missing)} there already" if len(missing) < len(jobs) else ""
         console.print(f"[bold]{name}[/]: {what}{kept}")

@@ -127,7 +127,7 @@ _ROW_FIELDS = frozenset(BoardRecord.model_fields)
 
 def as_json(value: object) -> str:
     """JSON text of a data file."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def schema_json(name: str) -> str:

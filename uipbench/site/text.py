@@ -89,6 +89,8 @@ def clip(text: str, length: int = 90) -> str:
 
 def clean(text: str) -> str:
     """Control and text-direction characters made visible, so that a text stays in its place."""
+    if text.isprintable():  # most are; a hundredth of the time
+        return text
     return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in text)
 
 

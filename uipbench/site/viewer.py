@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from ase.data.colors import jmol_colors
-from scipy.spatial.distance import cdist
 
 from uipbench.site.text import words
 
@@ -110,7 +109,8 @@ def surroundings(images: Mapping[str, Atoms], moving: int) -> dict[str, Atoms]:
         np.array(cells) @ start.cell[:]
         for cells in product(*((-1, 0, 1) if periodic else (0,) for periodic in start.pbc))
     ]
-    near = [cdist(start.positions + shift, path).min(axis=1) < _NEAR_A for shift in shifts]
+    between = path - start.positions[:, None]
+    near = [np.linalg.norm(between - s, axis=2).min(axis=1) < _NEAR_A for s in shifts]
     found = {}
     for role, atoms in middle.items():
         part = atoms[[moving]]
