@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -392,12 +393,30 @@ def test_variants_change_one_setting_each():
 
 
 def test_uncertainty_rule():
-    by_rule = published.uncertainty
-    assert by_rule("work_of_adhesion", 1.0, 0.05, None) == pytest.approx(0.05)
-    assert by_rule("work_of_adhesion", 0.1, 0.05, None) == pytest.approx(0.01)
-    assert by_rule("work_of_adhesion", 1.0, 0.05, 0.8) == pytest.approx(0.2)
-    assert by_rule("equilibrium_distance", 2.5, 0.05, None) == pytest.approx(0.02)
-    assert by_rule("largest_traction", 5.0, 0.001, None) == pytest.approx(0.05)
+    def by_rule(name, value, converged, work=1.0, literature=None):
+        return published.uncertainty(
+            name, value, converged=converged, work=work, published=literature
+        )
+
+    assert by_rule("work_of_adhesion", 1.0, 0.05) == pytest.approx(0.05)
+    assert by_rule("work_of_adhesion", 0.1, 0.005, 0.1) == pytest.approx(0.01)
+    assert by_rule("work_of_adhesion", 1.0, 0.05, literature=0.8) == pytest.approx(0.2)
+    assert by_rule("equilibrium_distance", 2.5, 0.05) == pytest.approx(0.02)
+    assert by_rule("largest_traction", 5.0, 0.001) == pytest.approx(0.05)
+    assert by_rule("largest_traction", 0.3, 0.014, 0.028) == pytest.approx(0.15)
+
+
+def test_convergence_is_absolute_once_there_is_a_test(monkeypatch):
+    """The work of the test itself may be near zero."""
+    monkeypatch.setattr(published, "read_convergence", lambda *_: None)
+    assert published.convergence("metal on oxide", 0.4)[0] == pytest.approx(0.02)
+    test = SimpleNamespace(deviation=0.014)
+    monkeypatch.setattr(published, "read_convergence", lambda *_: test)
+    for value in (0.001, 0.4):
+        assert published.convergence("metal on oxide", value)[0] == pytest.approx(0.014)
+
+
+def test_every_kind_of_interface_has_a_convergence_test():
     assert {r.chemistry for r in RECIPES} <= set(published.TEST_OF_CHEMISTRY)
     assert set(published.TEST_OF_CHEMISTRY.values()) == set(convergence_cases())
     assert set(convergence_cases()) <= set(BY_ID)

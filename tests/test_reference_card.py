@@ -235,9 +235,9 @@ def test_convergence_tests_with_different_variants():
         "larger cell",
         "together",
     ]
-    assert cells(text, "A") == ["A", "0.5000", "+0.0300", "-0.0400", "10.0 %"]
+    assert cells(text, "A") == ["A", "0.5000", "+0.0300", "-0.0400", "0.0500 (10.0 %)"]
     assert cells(text, "B")[3] == "–"
-    assert cells(text, "C")[-1] == "–"
+    assert cells(text, "C")[-1] == "0.0010"
     assert card_tables.convergence_table([]) == ""
 
 

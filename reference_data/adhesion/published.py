@@ -1,10 +1,10 @@
 """Published values to compare with, and the uncertainty of our own.
 
 The rule for W_ad is that of the surface-energy set: the larger of convergence and distance to the
-published value; convergence is the relative deviation found in the convergence test of the same
-kind of interface times W_ad, or ±5 % as long as there is no test, and at least 10 mJ/m² (the energy
-of a slab moves by about 1 meV with its position on the grid). The largest traction has the same
-relative convergence and at least 1 %, the interpolation's; the equilibrium distance ±0.02 Å.
+published value; convergence is the deviation found in the convergence test of the same kind of
+interface, or ±5 % of W_ad as long as there is no test, and at least 10 mJ/m² (the energy of a slab
+moves by about 1 meV with its position on the grid). The largest traction is as uncertain, relative
+to itself, as W_ad is, and at least 1 %, the interpolation's; the equilibrium distance ±0.02 Å.
 """
 
 from __future__ import annotations
@@ -47,44 +47,62 @@ def published_values(case_id: str) -> list[Published]:
     return [as_published(row) for row in published_rows() if row["case"] == case_id]
 
 
-def relative_convergence(chemistry: str) -> tuple[float, str]:
-    """Relative convergence of a kind of interface, and a sentence that says where it is from."""
+def convergence(chemistry: str, value: float) -> tuple[float, str]:
+    """Convergence of W_ad in J/m², and a sentence that says where it is from.
+
+    Absolute where it is from a test: W_ad of the test may be near zero, and errors of slabs and
+    interface grow with their area, not with how strongly they bind.
+    """
     test = TEST_OF_CHEMISTRY[chemistry.replace("sulfide", "oxide")]
     found = read_convergence(FOLDER / "convergence", test)
     if found is None:
         percent = f"{100 * RELATIVE_WITHOUT_TEST:.0f}"
-        return RELATIVE_WITHOUT_TEST, f"stated ±{percent} % of W_ad (no convergence test yet)"
-    relative = found.relative_deviation
-    return relative, f"{100 * relative:.1f} % of W_ad (convergence test of {test})"
+        stated = RELATIVE_WITHOUT_TEST * abs(value)
+        return stated, f"stated ±{percent} % of W_ad (no convergence test yet)"
+    return found.deviation, f"{1000 * found.deviation:.0f} mJ/m^2 (convergence test of {test})"
 
 
-def uncertainty(name: str, value: float, relative: float, published: float | None) -> float:
+def uncertainty(
+    name: str, value: float, *, converged: float, work: float, published: float | None
+) -> float:
     """Uncertainty of a quantity by the rule of this module, in its own unit.
 
     Args:
         name: Quantity.
         value: Our value.
-        relative: Relative convergence of W_ad.
+        converged: Convergence of W_ad in J/m².
+        work: Our W_ad in J/m².
         published: Published value or None.
     """
     distance = 0.0 if published is None else abs(value - published)
     if name == "equilibrium_distance":
         return max(DISTANCE_A, distance)
     if name == "largest_traction":
-        return max(max(relative, LEAST_RELATIVE_TRACTION) * abs(value), distance)
-    return max(relative * abs(value), LEAST_J_PER_M2, distance)
+        relative = max(converged / abs(work), LEAST_RELATIVE_TRACTION)
+        return max(relative * abs(value), distance)
+    return max(converged, LEAST_J_PER_M2, distance)
 
 
 def annotate(file: CaseFile) -> CaseFile:
     """The case with published values and uncertainties filled in; idempotent."""
     published = published_values(file.id)
-    relative, sentence = relative_convergence(file.chemistry)
+    work = file.references["work_of_adhesion"].value
+    converged, sentence = convergence(file.chemistry, work)
     by_quantity = {p.quantity: p.value for p in published}
     references = {
         name: Quantity(
             value=q.value,
             unit=q.unit,
-            uncertainty=round(uncertainty(name, q.value, relative, by_quantity.get(name)), 6),
+            uncertainty=round(
+                uncertainty(
+                    name,
+                    q.value,
+                    converged=converged,
+                    work=work,
+                    published=by_quantity.get(name),
+                ),
+                6,
+            ),
         )
         for name, q in file.references.items()
     }

@@ -55,8 +55,7 @@ def convergence(chemistry: str, *, with_u: bool) -> tuple[float, str]:
     if found is None:
         stated = STATED_WITH_U_V if with_u else STATED_V
         return stated, f"stated {1000 * stated:.0f} mV (no convergence test yet)"
-    absolute = found.relative_deviation * abs(found.variants[0].value)
-    return absolute, f"{1000 * absolute:.0f} mV (convergence test of {test})"
+    return found.deviation, f"{1000 * found.deviation:.0f} mV (convergence test of {test})"
 
 
 def uncertainty(value: float, converged: float, published: float | None) -> float:

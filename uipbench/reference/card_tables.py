@@ -142,7 +142,9 @@ def convergence_table(tests: Sequence[ConvergenceFile]) -> str:
 def _convergence_row(test: ConvergenceFile, names: Sequence[str]) -> list[str]:
     used = test.variants[0].value
     changes = {v.name: f"{v.change:+.4f}" for v in test.variants[1:]}
-    together = f"{100 * test.relative_deviation:.1f} %" if used else NONE
+    together = f"{test.deviation:.4f}"
+    if test.deviation < abs(used):
+        together += f" ({100 * test.relative_deviation:.1f} %)"
     return [test.title, f"{used:.4f}", *(changes.get(name, NONE) for name in names), together]
 
 

@@ -67,10 +67,14 @@ class ConvergenceFile(_Strict):
     variants: list[VariantResult]
 
     @property
+    def deviation(self) -> float:
+        """Root of the summed squares of the single changes, in the unit of the file."""
+        return math.sqrt(math.fsum(v.change**2 for v in self.variants))
+
+    @property
     def relative_deviation(self) -> float:
-        """Root of the summed squares of the single changes, relative to the value as used."""
-        value = self.variants[0].value
-        return math.sqrt(math.fsum(v.change**2 for v in self.variants)) / abs(value)
+        """The deviation relative to the value as used, which must not be near zero."""
+        return self.deviation / abs(self.variants[0].value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,7 @@ def _compute_test(task: str, recipe: Recipe, engine: DftEngine) -> str:
     variants = data_module(task, "recipes").convergence_variants(recipe)
     file = compute_convergence(task, variants, engine)
     write_convergence(convergence_folder(task), file)
-    return f"{100 * file.relative_deviation:.2f} % of {file.quantity}"
+    return f"{file.quantity} = {file.variants[0].value:.4f} ± {file.deviation:.4f} {file.unit}"
 
 
 def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
