@@ -381,7 +381,12 @@ def test_variants_change_one_setting_each():
     recipe = BY_ID["al_ag_001"]
     variants = convergence_variants(recipe)
     assert variants[AS_USED] == recipe
-    assert len(set(variants.values())) == len(variants) == 5
+    assert len(set(variants.values())) == len(variants) == 6
+    grids = {
+        name: v.settings(recipe.pair(STARTING).slab_a).grid_spacing_a
+        for name, v in variants.items()
+    }
+    assert {name for name, grid in grids.items() if grid is not None} == {"grid of 0.16 A"}
     pair = recipe.pair(STARTING)
     thick = variants["2 more planes of each"].pair(STARTING)
     assert len(thick.slab_a) + len(thick.slab_b) == 14

@@ -3,7 +3,7 @@
 The rule for W_ad is that of the surface-energy set: the larger of convergence and distance to the
 published value; convergence is the deviation found in the convergence test of the same kind of
 interface, or ±5 % of W_ad as long as there is no test, and at least 10 mJ/m² (the energy of a slab
-moves by about 1 meV with its position on the grid). The largest traction is as uncertain, relative
+moves by 1 to 4 meV with its position on the grid). The largest traction is as uncertain, relative
 to itself, as W_ad is, and at least 1 %, the interpolation's; the equilibrium distance ±0.02 Å.
 """
 

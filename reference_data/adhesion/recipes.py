@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from uipbench.reference.convergence import AS_USED
 from uipbench.reference_data.adhesion.interfaces import Registry, Side
 from uipbench.reference_data.adhesion.recipe import AdhesionRecipe
+from uipbench.reference_data.surface_energy.slabs import SALT_GRID_SPACING_A
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,4 +151,5 @@ def convergence_variants(recipe: AdhesionRecipe) -> dict[str, AdhesionRecipe]:
         "k-points x 1.5": replace(recipe, kpoint_factor=1.5),
         "2 more planes of each": replace(recipe, film=film, substrate=substrate),
         "vacuum + 5 A": replace(recipe, vacuum=recipe.vacuum + 5.0),
+        "grid of 0.16 A": replace(recipe, grid_spacing=SALT_GRID_SPACING_A),
     }
