@@ -276,7 +276,7 @@ def recipes() -> Sequence[BoundaryRecipe]:
         _case("quick", "Li", TILT_210, 20),
         _case("quick", "Al", TILT_210, 18),
         _case("full", "Al", TILT_310, 24),
-        _case("full", "LiCoO2", BASAL_TWIN, 4),
+        _case("full", "LiCoO2", BASAL_TWIN, 6),
         _case("quick", "LiCl", TILT_210, 14),
         _case("quick", "LiF", TILT_210, 16),
         _case("full", "MgO", TILT_210, 16),

@@ -194,7 +194,7 @@ def main(ids: list[str]) -> None:
     from uipbench.models.chgnet import load
     from uipbench.reference_data.grain_boundary.starts import FOLDER
 
-    calculator = load(None, "cpu", "default")
+    calculator = load(None, "cpu", "default", "0.3.0")
     potential = f"CHGNet 0.3.0, chgnet {importlib.metadata.version('chgnet')}"
     for recipe in recipes():
         if recipe.id in ids or (not ids and not (FOLDER / f"{recipe.id}.json").exists()):
