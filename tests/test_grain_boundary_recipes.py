@@ -32,6 +32,7 @@ from uipbench.reference_data.grain_boundary.boundaries import (
 from uipbench.reference_data.grain_boundary.checks import LEAST_DISTANCE_A, problems
 from uipbench.reference_data.grain_boundary.published import published_rows, published_values
 from uipbench.reference_data.grain_boundary.recipes import (
+    _of_bulk,
     convergence_cases,
     convergence_variants,
     recipes,
@@ -252,6 +253,16 @@ def test_variants_change_one_setting_each():
     cells = [bicrystal(material, v.boundary, used) for v in (recipe, variants["thicker grains"])]
     assert area(cells[0]) == pytest.approx(area(cells[1]))
     assert cells[1].cell[2, 2] / cells[0].cell[2, 2] == pytest.approx(1.6, abs=0.1)
+
+
+def test_no_bulk_has_a_cubic_grid_for_a_long_cell():
+    """Cells whose symmetries turn the normal into the plane: time reversal alone."""
+    without = set()
+    for recipe in RECIPES:
+        bulk = bulk_cell(MATERIALS[recipe.material], recipe.boundary)
+        if not _of_bulk(bulk, recipe.settings(bulk)).point_group:
+            without.add(recipe.id)
+    assert without == {"al_s5_210", "cu_s5_210", "na_s5_310"}
 
 
 @pytest.mark.parametrize("case_id", convergence_cases())

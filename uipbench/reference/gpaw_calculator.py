@@ -211,7 +211,7 @@ class StoredDft(Calculator):
             charge=s.charge,
             convergence=dict(s.scf),
             eigensolver="davidson",
-            symmetry={"tolerance": SYMMETRY_TOLERANCE_A},
+            symmetry={"tolerance": SYMMETRY_TOLERANCE_A, "point_group": s.point_group},
             maxiter=MAX_ITERATIONS,
             txt=str(self._log_folder / f"{key}.txt"),
             **extra,
