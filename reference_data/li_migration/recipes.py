@@ -209,7 +209,7 @@ HOPS = (
     _antifluorite("Li2S"),
     LAYERED_SULFIDE,
     _antifluorite("Li2O", other_charge=0.0),
-    _rocksalt("LiBr", "full"),
+    _rocksalt("LiBr", "quick"),
     _adatom("Al", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
     _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0)),
     ANTIPEROVSKITE,
