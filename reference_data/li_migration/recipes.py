@@ -213,7 +213,7 @@ HOPS = (
     _adatom("Al", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
     _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0)),
     ANTIPEROVSKITE,
-    _rocksalt("LiI", "full"),
+    _rocksalt("LiI", "quick"),
     NITRIDE,
     LAYERED_OXIDE,
     _adatom("Li", "bcc110", (2, 2, 5), "longbridge", (0.0, 1.0)),
