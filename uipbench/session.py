@@ -224,10 +224,11 @@ class Session:
         kind = "journal" if self.options.own_data is None else "own-data.journal"
         return Journal(self.folder / f"{task.name}.{kind}.jsonl")
 
-    def begin(self, jobs: Sequence[Job]) -> None:
+    def begin(self, jobs: Sequence[Job]) -> Executor:
         """Load the model beside what else is to be done before these jobs are computed."""
         self._begun = self._executor()
         self._begun.begin(len(jobs))
+        return self._begun
 
     def compute(self, jobs: Sequence[Job], observer: Observer) -> Iterator[CaseRecord]:
         """Compute jobs, the fixed protocol first, then the dearest first.
@@ -238,11 +239,8 @@ class Session:
             EnvironmentSetupError: The model cannot be loaded.
             ResultFileError: The journal cannot be written.
         """
-        if self._begun is None:
-            self.begin(jobs)
-        executor, self._begun = self._begun, None
-        assert executor is not None  # noqa: S101
-        self.executor = executor
+        self.executor = executor = self._begun or self.begin(jobs)
+        self._begun = None
         journals = {job.task.name: self._journal(job.task) for job in jobs}
         try:
             jobs = sorted(jobs, key=lambda job: (job.protocol, -job.cost))

@@ -194,8 +194,9 @@ def main(ids: list[str]) -> None:
     from uipbench.models.chgnet import load
     from uipbench.reference_data.grain_boundary.starts import FOLDER
 
-    calculator = load(None, "cpu", "default", "0.3.0")
-    potential = f"CHGNet 0.3.0, chgnet {importlib.metadata.version('chgnet')}"
+    variant = "0.3.0"
+    calculator = load(None, "cpu", "default", variant)
+    potential = f"CHGNet {variant}, chgnet {importlib.metadata.version('chgnet')}"
     for recipe in recipes():
         if recipe.id in ids or (not ids and not (FOLDER / f"{recipe.id}.json").exists()):
             start = scan(recipe, calculator, potential)
