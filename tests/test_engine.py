@@ -15,7 +15,12 @@ from tests.conftest import write_model
 from uipbench.engine import EvaluationEngine
 from uipbench.engine_calculator import EngineCalculator
 from uipbench.environments import ensure_environment
-from uipbench.errors import CaseTimeoutError, ModelRaisedError, WorkerCrashedError
+from uipbench.errors import (
+    CaseTimeoutError,
+    ModelRaisedError,
+    WorkerCrashedError,
+    WorkerTimeoutError,
+)
 from uipbench.modelfile import read_model_file
 from uipbench.worker_process import WorkerProcess
 
@@ -35,6 +40,24 @@ class Picky(EMT):
 
 def load(checkpoint, device, dtype):
     return Picky()
+"""
+SLOW = """
+import os, time
+from ase.calculators.emt import EMT
+
+
+class Slow(EMT):
+    def calculate(self, atoms=None, *args, **kwargs):
+        time.sleep(1.0)
+        if len(atoms) == 3:
+            os._exit(3)
+        if len(atoms) == 2:
+            time.sleep(60.0)
+        super().calculate(atoms, *args, **kwargs)
+
+
+def load(checkpoint, device, dtype):
+    return Slow()
 """
 FORCES = ("energy", "forces")
 SMALL_MEMORY = """
@@ -69,12 +92,13 @@ def load_batch(checkpoint, device, dtype):
 @pytest.fixture
 def engine(tmp_path):
     """Make engines; all are closed in the end."""
-    path = write_model(tmp_path / "m.py", PICKY)
-    model = read_model_file(path, own=True)
-    environment = ensure_environment(model, offline=True)
     made = []
 
-    def make(**options) -> EvaluationEngine:
+    def make(code=PICKY, **options) -> EvaluationEngine:
+        path = write_model(tmp_path / "m.py", code)
+        model = read_model_file(path, own=True)
+        environment = ensure_environment(model, offline=True)
+
         def worker() -> WorkerProcess:
             return WorkerProcess(model, environment, checkpoint=None, device="cpu", dtype="default")
 
@@ -133,6 +157,41 @@ def test_a_structure_that_breaks_the_worker_fails_alone(engine, batch_limit):
     assert outcomes[1] is WorkerCrashedError
     assert outcomes[2] is ModelRaisedError
     assert all(isinstance(outcomes[i], float) for i in (0, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "error"), [(3, 60.0, WorkerCrashedError), (2, 3.0, WorkerTimeoutError)]
+)
+def test_who_waits_behind_a_structure_that_ends_the_worker_is_sent_to_another(
+    engine, size, limit, error
+):
+    """Large structures, which a pipe does not hold: the second is half sent by then."""
+    one = engine(SLOW, workers=1)
+    bad, good = rattled(size, 0), rattled(4, 1).repeat((10, 8, 8))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(one.evaluate, bad, FORCES, limit)
+        wait_until(lambda: one._places[0].requests == 1)
+        second = pool.submit(one.evaluate, good, FORCES, 60.0)
+        wait_until(lambda: one._places[0].requests == 2)
+        with pytest.raises(error):
+            first.result()
+        good.calc = EMT()
+        assert second.result().energy == pytest.approx(good.get_potential_energy(), abs=1e-8)
+
+
+def test_the_time_limit_of_the_next_request_begins_with_its_turn(engine):
+    one = engine(SLOW, workers=1)
+    one.evaluate(rattled(4, 0), FORCES, 60.0)  # imports are slow
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(one.evaluate, rattled(4, i), FORCES, 1.9) for i in range(4)]
+        wait_until(lambda: one._places[0].requests == 2)
+        assert [answer.result().seconds >= 1.0 for answer in found] == [True] * 4
+    one.close()
+    profile = one.times.profile()
+    assert profile.evaluations == 5
+    assert profile.wire < 1.0  # what waits in the pipe is not on the wire
+    used = profile.model + profile.wire + profile.loading + profile.idle + profile.tail
+    assert used == pytest.approx(profile.wall, rel=0.05)
 
 
 def recorded_sizes(monkeypatch, size):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from uipbench.errors import (
     CaseError,
+    NotServedError,
     UipbenchError,
     WorkerCrashedError,
     WorkerTimeoutError,
@@ -40,6 +41,9 @@ QUICK_S = 0.002
 """Seconds an evaluation below which the way to a worker takes longer than the model: what a case
 asks for at once then goes in one request, whatever the batch limit."""
 
+REQUESTS_A_WORKER = 2
+"""The one that is computed and the next, which waits in the worker's pipe."""
+
 
 @dataclass(slots=True)
 class _Request:
@@ -52,18 +56,29 @@ class _Request:
     answer: Future[Evaluation] = field(default_factory=Future)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Place:
-    """A place for a worker, held by one thread at a time; empty until it is first needed."""
+    """A place for a worker; empty until it is first needed.
+
+    Attributes:
+        worker: The worker.
+        requests: How many it has; none come while it is loaded before the run begins.
+        answered: When it gave its last answer.
+        loading: Held while it is loaded.
+    """
 
     worker: WorkerProcess | None = None
-    busy_until: float | None = None
+    requests: int = REQUESTS_A_WORKER
+    answered: float | None = None
+    loading: threading.Lock = field(default_factory=threading.Lock)
 
-    def clear(self) -> None:
-        """End the worker."""
-        worker, self.worker = self.worker, None
-        if worker is not None:
-            worker.close()
+    def clear(self, worker: WorkerProcess | None) -> None:
+        """End this worker, if it is not another one that is here now."""
+        with self.loading:
+            if worker is None or self.worker is not worker:
+                return
+            self.worker = None
+        worker.close()
 
 
 class EvaluationEngine:
@@ -99,11 +114,11 @@ class EvaluationEngine:
         self._start_timeout = start_timeout
         self._requests: queue.Queue[list[_Request] | None] = queue.Queue()
         self._places = [_Place() for _ in range(workers)]
-        # Last in, first out: a loaded worker is taken before another one is loaded.
-        self._free: queue.LifoQueue[_Place] = queue.LifoQueue()
+        self._given_back = threading.Condition()
+        at_once = workers * (REQUESTS_A_WORKER if batch_limit == 1 else 1)
         self._threads = [
             threading.Thread(target=self._serve, name=f"worker-{i}", daemon=True)
-            for i in range(workers)
+            for i in range(at_once)
         ]
         self._closed = False
 
@@ -122,11 +137,11 @@ class EvaluationEngine:
             threading.Thread(target=self._load_ahead, args=(place,), daemon=True).start()
         self._load(first)
         if self._closed:
-            first.clear()
+            first.clear(first.worker)
             msg = "the run was stopped"
             raise WorkerCrashedError(msg)
         for place in [*self._places[ahead:], first]:
-            self._free.put(place)
+            self._give_back(place, REQUESTS_A_WORKER)
         for thread in self._threads:
             thread.start()
 
@@ -134,8 +149,23 @@ class EvaluationEngine:
         with suppress(CaseError):  # the case that needs the place tries again, and is told
             self._load(place)
         if self._closed:
-            place.clear()
-        self._free.put(place)
+            place.clear(place.worker)
+        self._give_back(place, REQUESTS_A_WORKER)
+
+    def _take_place(self) -> _Place:
+        """The place with the fewest requests, first of these one whose worker is loaded."""
+        with self._given_back:
+            self._given_back.wait_for(
+                lambda: any(place.requests < REQUESTS_A_WORKER for place in self._places)
+            )
+            place = min(self._places, key=lambda place: (place.requests, place.worker is None))
+            place.requests += 1
+            return place
+
+    def _give_back(self, place: _Place, requests: int = 1) -> None:
+        with self._given_back:
+            place.requests -= requests
+            self._given_back.notify_all()
 
     def evaluate(self, atoms: Atoms, properties: tuple[str, ...], timeout: float) -> Evaluation:
         """Evaluate one structure; blocks until a worker has answered.
@@ -194,26 +224,29 @@ class EvaluationEngine:
         for _ in self._threads:
             self._requests.put(None)
         deadline = time.monotonic() + _CLOSE_TIMEOUT
-        for _ in self._places:
-            with suppress(queue.Empty):  # a busy one ends with this process
-                self._free.get(timeout=max(0.01, deadline - time.monotonic())).clear()
-        for _ in self._places:  # whoever waits for a place is told
-            self._free.put(_Place())
+        with self._given_back:
+            self._given_back.wait_for(
+                lambda: not any(place.requests for place in self._places), _CLOSE_TIMEOUT
+            )
+        for place in self._places:
+            if not place.requests:  # a busy one ends with this process
+                place.clear(place.worker)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=max(0.01, deadline - time.monotonic()))
-        self.times.stop(place.busy_until for place in self._places)
+        self.times.stop(place.answered for place in self._places)
 
     def _load(self, place: _Place) -> WorkerProcess:
-        if self._closed:
-            msg = "the run was stopped"
-            raise WorkerCrashedError(msg)
-        if place.worker is None:
-            worker = self._make_worker()
-            with self.times.timed("loading"):
-                worker.start(self._start_timeout)
-            place.worker = worker
-        return place.worker
+        with place.loading:
+            if self._closed:
+                msg = "the run was stopped"
+                raise WorkerCrashedError(msg)
+            if place.worker is None:
+                worker = self._make_worker()
+                with self.times.timed("loading"):
+                    worker.start(self._start_timeout)
+                place.worker = worker
+            return place.worker
 
     def _serve(self) -> None:
         while (batch := self._take()) is not None:
@@ -221,17 +254,28 @@ class EvaluationEngine:
 
     def _process(self, batch: Sequence[_Request]) -> None:
         """Answer a batch, with whichever worker is free first."""
-        place = self._free.get()
-        batch = [request for request in batch if not request.unwanted]
+        while not self._has_answered(batch):
+            pass
+
+    def _has_answered(self, batch: Sequence[_Request]) -> bool:
+        """Answer a batch, if its worker does not end over an earlier request."""
+        place = self._take_place()
+        worker = None
         try:
+            batch = [request for request in batch if not request.unwanted]
             if batch:
-                self._answer(self._load(place), batch)
+                worker = self._load(place)
+                self._answer(place, worker, batch)
+        except NotServedError:
+            place.clear(worker)
+            return False
         except CaseError as error:
-            place.clear()
+            place.answered = time.perf_counter()
+            place.clear(worker)
             self._fail_or_split(batch, error)
         finally:
-            place.busy_until = time.perf_counter()
-            self._free.put(place)
+            self._give_back(place)
+        return True
 
     def _take(self) -> list[_Request] | None:
         """The next request with those behind it that fit; what does not fit stays in the queue."""
@@ -259,13 +303,16 @@ class EvaluationEngine:
         few = len(both) <= self._batch_limit
         return few and sum(len(request.atoms) for request in both) <= MOST_ATOMS
 
-    def _answer(self, worker: WorkerProcess, batch: Sequence[_Request]) -> None:
+    def _answer(self, place: _Place, worker: WorkerProcess, batch: Sequence[_Request]) -> None:
         timeout = sum(request.timeout for request in batch)
         structures = [request.atoms for request in batch]
         start = time.perf_counter()
         answers = worker.evaluate(structures, batch[0].properties, timeout)
+        now = time.perf_counter()
+        start = max(start, place.answered or start)  # before, it waited behind another request
+        place.answered = now
         waited = [start - request.made for request in batch]
-        self.times.answered(answers, time.perf_counter() - start, waited)
+        self.times.answered(answers, now - start, waited)
         for request, answer in zip(batch, answers, strict=True):
             if isinstance(answer, UipbenchError):
                 request.answer.set_exception(answer)

@@ -95,6 +95,10 @@ class WorkerCrashedError(WorkerError):
     kind = "worker_crashed"
 
 
+class NotServedError(WorkerCrashedError):
+    """The worker ended over another request; nothing is known of this one."""
+
+
 class WorkerTimeoutError(WorkerError):
     """The worker process did not answer within the time limit."""
 

@@ -9,27 +9,36 @@ import subprocess
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uipbench.errors import WorkerCrashedError, WorkerProtocolError, WorkerTimeoutError
+from uipbench.errors import (
+    NotServedError,
+    WorkerCrashedError,
+    WorkerProtocolError,
+    WorkerTimeoutError,
+)
 from uipbench.worker.wire import EndOfStreamError, WireError, encode, read_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ase import Atoms
 
 TAIL_BYTES = 16 * 1024
 _GRACE = 5.0
+_NOT_RUNNING = "the worker is not running any more"
 _READ_BYTES = 2**16  # what a pipe holds; more is memory that the kernel has to map in every read
 
 
 class WorkerChannel:
     """A started process and messages to and from it.
+
+    Two threads may exchange messages at a time: the request of the second waits in the pipe while
+    the worker computes the first, so that the worker need not wait for it.
 
     The thread that starts the process also drains its stderr until it ends. It has to be this
     thread: on Linux the worker asks to be killed when its parent ends, and for the kernel the
@@ -52,6 +61,9 @@ class WorkerChannel:
     ) -> None:
         self._tail = bytearray()
         self._unread = memoryview(b"")
+        self._sending, self._reading = threading.Lock(), threading.Lock()
+        self._deadline = 0.0
+        self._broken = False
         started: Future[subprocess.Popen[bytes]] = Future()
         self._thread = threading.Thread(
             target=self._run,
@@ -110,32 +122,73 @@ class WorkerChannel:
         found = [line.strip()[:300] for line in text.splitlines() if line.strip()]
         return found[-lines:]
 
-    def exchange(self, request: Mapping[str, Any] | None, deadline: float) -> dict[str, Any]:
+    def exchange(self, request: Mapping[str, Any] | None, timeout: float) -> dict[str, Any]:
         """Send a request (None: only listen) and read one reply.
 
         Args:
             request: The message.
-            deadline: Value of :func:`time.monotonic` at which to give up.
+            timeout: Seconds, from when the worker has answered earlier requests.
 
         Raises:
             WorkerCrashedError: The process ended.
             WorkerTimeoutError: No reply in time; the process is killed.
             WorkerProtocolError: The reply is not of the protocol; the process is killed.
+            NotServedError: Any of these happened to an earlier request, or the channel was closed.
         """
+        frame = b"" if request is None else encode(request)
         try:
-            if request is not None:
-                self._send(encode(request), deadline)
+            with self._turn(frame, timeout) as deadline:
+                return self._reply(deadline)
+        except (WorkerCrashedError, WorkerTimeoutError, WorkerProtocolError):
+            self._close_pipes()
+            raise
+
+    @contextmanager
+    def _turn(self, frame: bytes, timeout: float) -> Iterator[float]:
+        """Send, and wait until it is this request's turn to be answered; when to give up then.
+
+        Who comes next can send only then: answers come in the order of the requests.
+        """
+        with self._sending:
+            deadline = max(time.monotonic(), self._deadline) + timeout
+            in_time = self._broken or self._sent(frame, deadline)
+            self._reading.acquire()
+        try:
+            self._deadline = time.monotonic() + timeout if in_time else deadline
+            yield self._deadline
+        finally:
+            self._reading.release()
+
+    def _sent(self, frame: bytes, deadline: float) -> bool:
+        """Send; whether it was in time. Where the process has ended, the reading tells."""
+        try:
+            self._send(frame, deadline)
+        except BrokenPipeError:
+            pass
+        except TimeoutError:
+            return False
+        return True
+
+    def _reply(self, deadline: float) -> dict[str, Any]:
+        if self._broken:
+            raise NotServedError(_NOT_RUNNING)
+        try:
             return read_message(lambda size: self._read(size, deadline))
-        except (EndOfStreamError, BrokenPipeError) as error:
+        except EndOfStreamError as error:
+            if self._broken:
+                raise NotServedError(_NOT_RUNNING) from error
+            self._broken = True
             lives = not self._ends_within(_GRACE)
-            self.kill()
+            self._kill_process()
             raise WorkerCrashedError(self._obituary(lives=lives)) from error
         except WireError as error:
-            self.kill()
+            self._broken = True
+            self._kill_process()
             msg = f"the worker broke the protocol: {error}"
             raise WorkerProtocolError(msg) from error
         except TimeoutError as error:
-            self.kill()
+            self._broken = True
+            self._kill_process()
             raise WorkerTimeoutError(str(error)) from error
 
     def _send(self, frame: bytes, deadline: float) -> None:
@@ -174,11 +227,12 @@ class WorkerChannel:
 
     def close(self, *, grace: float) -> None:
         """Close the pipe to the worker, which ends it; kill it after ``grace`` seconds."""
-        if self.process.stdin is not None:
-            with suppress(OSError):
-                self.process.stdin.close()
+        self._broken = True
+        with self._sending, suppress(OSError):
+            self.process.stdin.close()  # type: ignore[union-attr]
         self._ends_within(grace)
-        self.kill()
+        self._kill_process()
+        self._close_pipes()
 
     def _ends_within(self, seconds: float) -> bool:
         try:
@@ -187,16 +241,19 @@ class WorkerChannel:
             return False
         return True
 
-    def kill(self) -> None:
+    def _kill_process(self) -> None:
         """Kill the process and what it started."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._thread.join(_GRACE)
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
+
+    def _close_pipes(self) -> None:
+        """Close the pipes of a process that has ended, once no other thread uses them."""
+        with self._sending, self._reading:
+            for pipe in (self.process.stdin, self.process.stdout):
                 with suppress(OSError):
-                    pipe.close()
+                    pipe.close()  # type: ignore[union-attr]
 
 
 def structure_fields(atoms: Atoms) -> dict[str, Any]:

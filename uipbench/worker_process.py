@@ -15,6 +15,7 @@ from uipbench.errors import (
     CaseError,
     ModelRaisedError,
     NonFiniteError,
+    NotServedError,
     OutOfMemoryError,
     WorkerCrashedError,
     WorkerProtocolError,
@@ -82,7 +83,10 @@ class WorkerInfo:
 
 
 class WorkerProcess:
-    """One worker process; used by one thread at a time.
+    """One worker process.
+
+    Two threads may evaluate at a time, so that the next request is there when the worker has
+    answered one.
 
     Args:
         model: The model file.
@@ -159,8 +163,9 @@ class WorkerProcess:
             self._command(), environment=self._variables(), folder=Path(self._folder.name)
         )
         try:
-            hello = self._greeting(deadline)
-            loaded = self._exchange(self._load_request, deadline, "loaded", "while it was loaded")
+            hello = self._greeting(timeout)
+            left = deadline - time.monotonic()
+            loaded = self._exchange(self._load_request, left, "loaded", "while it was loaded")
         except BaseException:  # Ctrl-C too must not leave a process behind
             self.close()
             raise
@@ -171,8 +176,8 @@ class WorkerProcess:
             self._environment.versions,
         )
 
-    def _greeting(self, deadline: float) -> dict[str, Any]:
-        hello = self._exchange(None, deadline, "hello", "while it started")
+    def _greeting(self, timeout: float) -> dict[str, Any]:
+        hello = self._exchange(None, timeout, "hello", "while it started")
         if hello.get("protocol") != PROTOCOL_VERSION:
             msg = f"the worker speaks protocol {hello.get('protocol')}, not {PROTOCOL_VERSION}"
             raise WorkerProtocolError(self._named(msg))
@@ -191,7 +196,7 @@ class WorkerProcess:
         Args:
             structures: Not changed; their initial moments go along.
             properties: ``energy`` and ``forces``, and ``stress`` where wanted.
-            timeout: Seconds for all of them.
+            timeout: Seconds for all of them, from when the worker has answered earlier requests.
             watch: Whether the worker reports what the model changes in its structures; then
                 they are evaluated one at a time.
 
@@ -202,6 +207,7 @@ class WorkerProcess:
             WorkerCrashedError: The process ended, or was not started.
             WorkerTimeoutError: No answer in time; the process is killed.
             WorkerProtocolError: The answer makes no sense.
+            NotServedError: Any of these happened to an earlier request.
         """
         request = {
             "type": "evaluate",
@@ -209,9 +215,8 @@ class WorkerProcess:
             "structures": [structure_fields(atoms) for atoms in structures],
             "watch": watch,
         }
-        deadline = time.monotonic() + timeout
         context = f"on {len(structures)} structure(s), limit {timeout:.0f} s"
-        reply = self._exchange(request, deadline, "evaluated", context)
+        reply = self._exchange(request, timeout, "evaluated", context)
         try:
             answers = [self._answer(fields) for fields in reply["replies"]]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -229,10 +234,10 @@ class WorkerProcess:
         channel, self._channel, self._info = self._channel, None, None
         if channel is not None:
             channel.close(grace=_CLOSE_GRACE)
-        if self._folder is not None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
             with suppress(OSError):
-                self._folder.cleanup()
-            self._folder = None
+                folder.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -262,13 +267,14 @@ class WorkerProcess:
         return variables | dict(self._model.variables)
 
     def _exchange(
-        self, request: Mapping[str, Any] | None, deadline: float, expected: str, context: str
+        self, request: Mapping[str, Any] | None, timeout: float, expected: str, context: str
     ) -> dict[str, Any]:
         """One reply of the expected type; errors name the model and what it was doing."""
-        if self._channel is None:
-            raise WorkerCrashedError(self._named("the worker is not running; start it first"))
+        channel = self._channel
+        if channel is None:
+            raise NotServedError(self._named("the worker is not running; start it first"))
         try:
-            reply = self._channel.exchange(request, deadline)
+            reply = channel.exchange(request, timeout)
         except (WorkerCrashedError, WorkerTimeoutError, WorkerProtocolError) as error:
             self.close()
             raise type(error)(self._named(f"{error}, {context}")) from error
