@@ -14,6 +14,7 @@ from uipbench.errors import ReferenceDataError, SettingsError
 from uipbench.reference.convergence import read_all_convergence
 from uipbench.reference.engine import DftEngine
 from uipbench.reference.gpaw_calculator import code_version
+from uipbench.reference.guide import potential
 from uipbench.reference.queue import (
     case_folder,
     convergence_folder,
@@ -130,7 +131,7 @@ def recompute(task: str, number: int, seed: int, log: Callable[[str], None]) -> 
     for recipe in chosen:
         log(f"{recipe.id}: recomputed from scratch")
         with tempfile.TemporaryDirectory(prefix="uipbench-dft-") as work:
-            fresh = recipe.compute(DftEngine(Path(work), log))
+            fresh = recipe.compute(DftEngine(Path(work), log, potential()))
         found += differences(stored[recipe.id], fresh)
     return Verification(tuple(recipe.id for recipe in chosen), tuple(found), ())
 
