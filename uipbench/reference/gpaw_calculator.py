@@ -89,7 +89,7 @@ class StoredDft(Calculator):
     GPAW's wave functions are kept from one step to the next, but for another cell only those with
     spin (their state is to stay): the others need 11 iterations from atoms, and with the wave
     functions of the old cell 10 to 22. It sees the atoms moved to where most of the symmetry of the
-    first structure is usable.
+    first structure is usable, by the same part of the cell in every step.
     """
 
     implemented_properties: ClassVar[Sequence[str]] = ["energy", "forces", "stress", "magmoms"]
@@ -144,7 +144,7 @@ class StoredDft(Calculator):
             self._shift = self._origin_shift(atoms)
         self._cell = atoms.cell.array.copy()
         bare = atoms.copy()
-        bare.translate(self._shift)
+        bare.translate(self._shift @ atoms.cell[:])
         energy = self._converged_energy(bare, key)
         forces = bare.get_forces()
         return Evaluation(

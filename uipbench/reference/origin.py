@@ -24,7 +24,7 @@ EPS = 3e-6
 
 
 def symmetric_shift(atoms: Atoms) -> np.ndarray:
-    """Translation in Å after which most operations of the space group leave the origin in place.
+    """Translation after which most operations of the space group leave the origin in place.
 
     Zero where the atoms are as good where they are. Magnetic moments that differ make atoms differ.
 
@@ -32,7 +32,7 @@ def symmetric_shift(atoms: Atoms) -> np.ndarray:
         atoms: Periodic along all three vectors.
 
     Returns:
-        (3,) Cartesian.
+        (3,) in cell vectors.
     """
     kinds = list(zip(atoms.numbers, np.round(atoms.get_initial_magnetic_moments(), 3), strict=True))
     labels = [sorted(set(kinds)).index(kind) for kind in kinds]
@@ -43,7 +43,7 @@ def symmetric_shift(atoms: Atoms) -> np.ndarray:
     rotations, translations = found["rotations"], found["translations"]
     shifts = np.vstack((np.zeros(3), _fixed_points(rotations, translations)))
     best = shifts[np.argmax(_usable(rotations, translations, shifts))]
-    return np.asarray(best @ atoms.cell[:])
+    return np.asarray(best)
 
 
 def _usable(rotations: np.ndarray, translations: np.ndarray, shifts: np.ndarray) -> np.ndarray:
