@@ -154,10 +154,13 @@ class EvaluationEngine:
 
     def _take_place(self) -> _Place:
         """The place with the fewest requests, first of these one whose worker is loaded."""
+
+        def one_is_free() -> bool:
+            least = min(place.requests for place in self._places)
+            return least < REQUESTS_A_WORKER or self._closed  # whoever waits then is told
+
         with self._given_back:
-            self._given_back.wait_for(
-                lambda: any(place.requests < REQUESTS_A_WORKER for place in self._places)
-            )
+            self._given_back.wait_for(one_is_free)
             place = min(self._places, key=lambda place: (place.requests, place.worker is None))
             place.requests += 1
             return place
@@ -225,6 +228,7 @@ class EvaluationEngine:
             self._requests.put(None)
         deadline = time.monotonic() + _CLOSE_TIMEOUT
         with self._given_back:
+            self._given_back.notify_all()
             self._given_back.wait_for(
                 lambda: not any(place.requests for place in self._places), _CLOSE_TIMEOUT
             )
