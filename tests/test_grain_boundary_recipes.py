@@ -14,7 +14,7 @@ from uipbench.datasets import load_cases
 from uipbench.errors import ReferenceDataError, ReferenceEngineError
 from uipbench.reference.convergence import AS_USED
 from uipbench.reference.engine import DftEngine
-from uipbench.reference.queue import queue_of
+from uipbench.reference.queue import case_folder, queue_of
 from uipbench.reference.settings import DftSettings
 from uipbench.reference.steps import Evaluation
 from uipbench.reference_data.grain_boundary.boundaries import (
@@ -30,7 +30,11 @@ from uipbench.reference_data.grain_boundary.boundaries import (
     shortest_distance,
 )
 from uipbench.reference_data.grain_boundary.checks import LEAST_DISTANCE_A, problems
-from uipbench.reference_data.grain_boundary.published import published_rows, published_values
+from uipbench.reference_data.grain_boundary.published import (
+    published_rows,
+    published_values,
+    surface_energy,
+)
 from uipbench.reference_data.grain_boundary.recipes import (
     _of_bulk,
     convergence_cases,
@@ -354,14 +358,24 @@ def test_from_recipe_to_a_case_without_problems(engine, tmp_path):
     assert {s.settings.kpts for s in computed.structures.values()} == {fine} != {coarse}
     assert case.tags["rotation_angle_deg"] == pytest.approx(36.8699)
     assert case.published[0].quantity == "grain_boundary_energy"
-    surface = case.details["surface_energy_j_per_m2"]
     gamma = case.reference("grain_boundary_energy")
-    assert case.reference("work_of_separation") == pytest.approx(2 * surface - gamma)
     fixed = TASK.predict(case, EMT(), "fixed").values
     relaxed = TASK.predict(case, EMT(), "relaxed").values
     assert TASK.errors(case, fixed) == pytest.approx(dict.fromkeys(fixed, 0.0), abs=1e-6)
     assert relaxed["grain_boundary_energy"] == pytest.approx(gamma, abs=2e-3)
     assert relaxed["excess_volume"] == pytest.approx(case.reference("excess_volume"), abs=5e-3)
+
+
+def test_the_work_of_separation_comes_with_the_case_of_the_facet(engine):
+    """Al(111) is one; (210) may become one, and `reference refresh` brings it then."""
+    pytest.importorskip("pymatgen")
+    file = BY_ID["al_s3_111"].compute(engine).file
+    (facet,) = (c for c in load_cases(case_folder("surface_energy"), "surface_energy") if c.id == "al_111")
+    surface = file.details["surface_energy_j_per_m2"]
+    gamma = file.references["grain_boundary_energy"].value
+    assert surface == facet.reference("surface_energy")
+    assert file.references["work_of_separation"].value == pytest.approx(2 * surface - gamma)
+    assert surface_energy("Al", "112") is None
 
 
 def test_fixed_only_case_has_no_start(engine):

@@ -1,4 +1,4 @@
-"""Published values to compare with, and the uncertainty of our own.
+"""What is known beside the boundary's own calculation: published values, uncertainty, its facet.
 
 The rule: the uncertainty of γ is the larger of its convergence and its distance to the published
 value. Convergence is the absolute deviation found in the convergence test of the material's class,
@@ -11,9 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uipbench.casefiles import CaseFile, Published, Quantity
+from uipbench.casefiles import CaseFile, Published, Quantity, read_case_file, read_lock
 from uipbench.reference.convergence import read_convergence
 from uipbench.reference.published import MARK, as_published, read_published
+from uipbench.reference.queue import case_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,14 +76,28 @@ def uncertainty(value: float, converged: float, published: float | None) -> floa
     return max(converged, LEAST_J_PER_M2, distance)
 
 
+def surface_energy(material: str, plane: str) -> float | None:
+    """γ of the same plane in J/m² as its case of ``surface_energy`` states it; None without one."""
+    folder, facet = case_folder("surface_energy"), f"{material.lower()}_{plane}"
+    if f"{facet}.json" not in read_lock(folder):
+        return None
+    return read_case_file(folder, facet).references["surface_energy"].value
+
+
 def annotate(file: CaseFile) -> CaseFile:
-    """The case with published values and uncertainties filled in; idempotent."""
+    """The case with published values, uncertainties and work of separation; idempotent."""
     plane, sigma = file.tags["plane"], file.tags["coincidence_index"]
     if not isinstance(plane, list) or not isinstance(sigma, int):
         msg = f"{file.id}: plane {plane!r} or coincidence_index {sigma!r} is of the wrong type"
         raise TypeError(msg)
-    published = published_values(file.material, sigma, "".join(str(i) for i in plane))
+    digits = "".join(str(i) for i in plane)
+    published = published_values(file.material, sigma, digits)
     main = file.references["grain_boundary_energy"].value
+    known, details = dict(file.references), dict(file.details)
+    surface = surface_energy(file.material, digits)
+    if surface is not None:
+        details["surface_energy_j_per_m2"] = surface
+        known["work_of_separation"] = Quantity(value=2 * surface - main, unit=UNIT)
     converged, sentence = convergence(file.material, file.chemistry, main)
     by_quantity = {p.quantity: p.value for p in published}
     references = {
@@ -93,10 +108,10 @@ def annotate(file: CaseFile) -> CaseFile:
             if q.unit == UNIT
             else None,
         )
-        for name, q in file.references.items()
+        for name, q in known.items()
     }
     own = file.comment.split(MARK)[0].strip()
     least = f"at least {1000 * LEAST_J_PER_M2:.0f} mJ/m^2, and the distance to a published value"
     comment = f"{own} {MARK} {sentence}, {least}.".strip()
-    changes = {"published": published, "references": references, "comment": comment}
-    return file.model_copy(update=changes)
+    changes = {"published": published, "references": references, "details": details}
+    return file.model_copy(update=changes | {"comment": comment})

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from uipbench.casefiles import read_case_file, read_lock
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.convergence import AS_USED, ConvergencePoint
-from uipbench.reference.queue import case_folder
 from uipbench.reference.recipe import ReferenceCase, case_file
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference_data.grain_boundary.boundaries import (
@@ -41,7 +39,6 @@ from uipbench.reference_data.grain_boundary.values import (
     values_of,
 )
 from uipbench.reference_data.surface_energy.recipes import SurfaceRecipe
-from uipbench.reference_data.surface_energy.recipes import recipes as surface_recipes
 from uipbench.reference_data.surface_energy.slabs import MATERIALS
 
 if TYPE_CHECKING:
@@ -169,18 +166,12 @@ class BoundaryRecipe:
         return ConvergencePoint("grain_boundary_energy_rigid", value, "J/m^2", found)
 
     def compute(self, engine: DftEngine) -> ReferenceCase:
-        """Lattice constants, bulk, start, relaxed boundary, surface energy where there is one."""
+        """Lattice constants, bulk, start, relaxed boundary."""
         before = engine.seconds
         lattice = self.lattice(engine)
         found = self._calculations(engine, lattice)
         seconds = engine.seconds - before
         values = values_of(found)
-        details = lattice | details_of(found)
-        surface = self._surface_energy(engine)
-        if surface is not None:
-            details["surface_energy_j_per_m2"] = surface
-            energy, _ = values["grain_boundary_energy"]
-            values["work_of_separation"] = (2 * surface - energy, "J/m^2")
         file = case_file(
             found,
             cpu_seconds=seconds,
@@ -193,7 +184,7 @@ class BoundaryRecipe:
             protocols=list(self.protocols),
             references={k: {"value": v, "unit": unit} for k, (v, unit) in values.items()},
             tags=self._tags(),
-            details=details,
+            details=lattice | details_of(found),
             published=[],
             recipe=f"{RECIPE}:{self.id}",
             comment=self.comment,
@@ -230,21 +221,6 @@ class BoundaryRecipe:
             start, settings, fmax=FMAX_EV_PER_A, normal_stress=float(stress[2])
         )
         return crystal, relaxed
-
-    def _surface_energy(self, engine: DftEngine) -> float | None:
-        """γ of the same plane in J/m² where it is a case of the surface-energy set.
-
-        As that case states it; computed where it is not done.
-        """
-        for recipe in surface_recipes():
-            if recipe.id == self._surface.id:
-                folder = case_folder("surface_energy")
-                if f"{recipe.id}.json" in read_lock(folder):
-                    file = read_case_file(folder, recipe.id)
-                else:
-                    file = recipe.compute(engine).file
-                return file.references["surface_energy"].value
-        return None
 
     def _tags(self) -> dict[str, str | int | float | list[int]]:
         b = self.boundary
