@@ -370,7 +370,8 @@ def test_the_work_of_separation_comes_with_the_case_of_the_facet(engine):
     """Al(111) is one; (210) may become one, and `reference refresh` brings it then."""
     pytest.importorskip("pymatgen")
     file = BY_ID["al_s3_111"].compute(engine).file
-    (facet,) = (c for c in load_cases(case_folder("surface_energy"), "surface_energy") if c.id == "al_111")
+    facets = load_cases(case_folder("surface_energy"), "surface_energy")
+    (facet,) = (case for case in facets if case.id == "al_111")
     surface = file.details["surface_energy_j_per_m2"]
     gamma = file.references["grain_boundary_energy"].value
     assert surface == facet.reference("surface_energy")
