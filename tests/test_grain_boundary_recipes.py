@@ -17,6 +17,7 @@ from uipbench.reference.engine import DftEngine
 from uipbench.reference.queue import case_folder, queue_of
 from uipbench.reference.settings import DftSettings
 from uipbench.reference.steps import Evaluation
+from uipbench.reference.verify import differences
 from uipbench.reference_data.grain_boundary.boundaries import (
     Boundary,
     Translation,
@@ -377,6 +378,31 @@ def test_the_work_of_separation_comes_with_the_case_of_the_facet(engine):
     assert surface == facet.reference("surface_energy")
     assert file.references["work_of_separation"].value == pytest.approx(2 * surface - gamma)
     assert surface_energy("Al", "112") is None
+
+
+def test_a_case_computed_again_is_held_against_the_stored_one(engine, tmp_path):
+    """Energies to 1 meV and 1 mJ/m², lengths as the limit on the stress allows."""
+    pytest.importorskip("pymatgen")
+    fresh = BY_ID["cu_s3_111"].compute(engine)
+    write_case(tmp_path / "cases", fresh.file, fresh.extxyz())
+    (stored,) = load_cases(tmp_path / "cases", "grain_boundary")
+    assert list(differences(stored, fresh)) == []
+    for name, change, differs in (
+        ("grain_boundary_energy", 0.0009, False),
+        ("grain_boundary_energy", 0.0011, True),
+        ("excess_volume", 0.004, False),
+        ("excess_volume", 0.006, True),
+    ):
+        known = fresh.file.references
+        moved = known[name].model_copy(update={"value": known[name].value + change})
+        file = fresh.file.model_copy(update={"references": dict(known) | {name: moved}})
+        found = list(differences(stored, replace(fresh, file=file)))
+        assert [name in line for line in found] == [True] * differs
+    bulk = fresh.structures["bulk"]
+    higher = replace(bulk.evaluation, energy=bulk.evaluation.energy + 0.002)
+    structures = dict(fresh.structures) | {"bulk": replace(bulk, evaluation=higher)}
+    (line,) = differences(stored, replace(fresh, structures=structures))
+    assert line == "cu_s3_111: energy of bulk differs by 2.00 meV"
 
 
 def test_fixed_only_case_has_no_start(engine):
