@@ -136,12 +136,8 @@ class WorkerChannel:
             NotServedError: Any of these happened to an earlier request, or the channel was closed.
         """
         frame = b"" if request is None else encode(request)
-        try:
-            with self._turn(frame, timeout) as deadline:
-                return self._reply(deadline)
-        except (WorkerCrashedError, WorkerTimeoutError, WorkerProtocolError):
-            self._close_pipes()
-            raise
+        with self._turn(frame, timeout) as deadline:
+            return self._reply(deadline)
 
     @contextmanager
     def _turn(self, frame: bytes, timeout: float) -> Iterator[float]:
@@ -177,17 +173,14 @@ class WorkerChannel:
         except EndOfStreamError as error:
             if self._broken:
                 raise NotServedError(_NOT_RUNNING) from error
-            self._broken = True
             lives = not self._ends_within(_GRACE)
             self._kill_process()
             raise WorkerCrashedError(self._obituary(lives=lives)) from error
         except WireError as error:
-            self._broken = True
             self._kill_process()
             msg = f"the worker broke the protocol: {error}"
             raise WorkerProtocolError(msg) from error
         except TimeoutError as error:
-            self._broken = True
             self._kill_process()
             raise WorkerTimeoutError(str(error)) from error
 
@@ -232,7 +225,8 @@ class WorkerChannel:
             self.process.stdin.close()  # type: ignore[union-attr]
         self._ends_within(grace)
         self._kill_process()
-        self._close_pipes()
+        with self._sending, self._reading, suppress(OSError):  # no other thread uses it any more
+            self.process.stdout.close()  # type: ignore[union-attr]
 
     def _ends_within(self, seconds: float) -> bool:
         try:
@@ -242,18 +236,12 @@ class WorkerChannel:
         return True
 
     def _kill_process(self) -> None:
-        """Kill the process and what it started."""
+        """Kill the process and what it started; its pipes stay open until :meth:`close`."""
+        self._broken = True
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._thread.join(_GRACE)
-
-    def _close_pipes(self) -> None:
-        """Close the pipes of a process that has ended, once no other thread uses them."""
-        with self._sending, self._reading:
-            for pipe in (self.process.stdin, self.process.stdout):
-                with suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]
 
 
 def structure_fields(atoms: Atoms) -> dict[str, Any]:

@@ -113,5 +113,10 @@ def annotate(file: CaseFile) -> CaseFile:
     own = file.comment.split(MARK)[0].strip()
     least = f"at least {1000 * LEAST_J_PER_M2:.0f} mJ/m^2, and the distance to a published value"
     comment = f"{own} {MARK} {sentence}, {least}.".strip()
-    changes = {"published": published, "references": references, "details": details}
-    return file.model_copy(update=changes | {"comment": comment})
+    changes = {
+        "published": published,
+        "references": references,
+        "details": details,
+        "comment": comment,
+    }
+    return file.model_copy(update=changes)
