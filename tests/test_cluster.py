@@ -163,7 +163,7 @@ def test_a_result_that_is_lost_with_its_worker_is_waited_for(cluster, tmp_path):
         os.kill(client.run(os.getpid, workers=[holder])[holder], signal.SIGKILL)
         while future.status != "lost":
             time.sleep(0.01)
-        assert executor._settled(future).status == "finished"
+        assert executor._settled(future) == "finished"
     finally:
         executor.close()
 

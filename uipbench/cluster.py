@@ -176,14 +176,19 @@ class ClusterExecutor:
         suspects = []
         futures = self._submit(jobs)
         for batch in distributed.as_completed(futures).batches():
-            done = [(futures.pop(future), self._settled(future)) for future in batch]
-            suspects += [job for job, future in done if _lost(future)]
-            yield [(j, self._outcome(f, observer)) for j, f in done if not _lost(f)]
+            done = []
+            for future in batch:
+                job, outcome = futures.pop(future), self._outcome(future, observer)
+                if _lost(future):
+                    suspects.append(job)
+                else:
+                    done.append((job, outcome))
+            yield done
         # Dask also suspects cases that only waited on a lost worker: alone, each shows which it is.
         for job in suspects:
             (future,) = self._submit([job])
             distributed.wait([future])
-            yield [(job, self._outcome(self._settled(future), observer))]
+            yield [(job, self._outcome(future, observer))]
 
     def _submit(self, jobs: Sequence[Job]) -> dict[Any, Job]:
         versions = {job.task.name: task_version(job.task) for job in jobs}
@@ -201,26 +206,27 @@ class ClusterExecutor:
             for position, job in enumerate(jobs)
         }
 
-    def _settled(self, future: Any) -> Any:  # noqa: ANN401
-        """The future, waited for again where its worker was lost with the result.
+    def _settled(self, future: Any) -> str:  # noqa: ANN401
+        """The status of a future, waited for again where its worker was lost with the result.
 
         Dask computes such a case once more by itself.
         """
-        while future.status == "lost" and self._client.status == "running":
+        while (status := str(future.status)) == "lost" and self._client.status == "running":
             distributed.wait([future])
-        return future
+        return status
 
     def _outcome(self, future: Any, observer: Observer) -> Outcome:  # noqa: ANN401 - Dask is untyped
-        if future.status == "finished":
+        status = self._settled(future)
+        if status == "finished":
             outcome: Outcome
             outcome, where = future.result()
             self._found.add(where)
             for _ in range(outcome.evaluations):
                 observer.evaluated()
             return outcome
-        if future.status != "error":
+        if status != "error":
             msg = (
-                f"the connection to the Dask scheduler was lost ({future.status}); finished cases "
+                f"the connection to the Dask scheduler was lost ({status}); finished cases "
                 "are kept, run the same command to go on"
             )
             raise EnvironmentSetupError(msg)

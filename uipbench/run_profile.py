@@ -28,11 +28,12 @@ PROFILE_NAME = "profile.dat"
 class RunProfile:
     """Where the time of a run went.
 
-    The first five, ``graph`` left out, add up to workers times ``wall``.
+    ``model``, ``wire``, ``loading``, ``idle`` and ``tail`` add up to workers times ``wall``.
 
     Attributes:
         workers: Worker processes.
         wall: Seconds from the first worker's start to the end of the last.
+        evaluating: Seconds of it from the first request to the last answer.
         evaluations: Structures evaluated.
         model: Seconds in the model, all workers together.
         graph: Part of ``model`` that went into graphs and neighbour lists, or None where the
@@ -48,6 +49,7 @@ class RunProfile:
 
     workers: int
     wall: float
+    evaluating: float
     evaluations: int
     model: float
     graph: float | None
@@ -79,6 +81,8 @@ class Times:
         self._tells_graph = False
         self._lock = threading.Lock()
         self._start = time.perf_counter()
+        self._first_asked = math.inf
+        self._last_answered = 0.0
         self._wall = 0.0
         self._tail = 0.0
 
@@ -113,7 +117,10 @@ class Times:
         """
         model = sum(getattr(answer, "seconds", 0.0) for answer in answers)
         graphs = [getattr(answer, "graph_seconds", None) for answer in answers]
+        now = time.perf_counter()
         with self._lock:
+            self._first_asked = min(self._first_asked, now - seconds)
+            self._last_answered = now
             self._evaluations += len(answers)
             self._seconds["model"] += model
             self._seconds["wire"] += seconds - model
@@ -139,6 +146,7 @@ class Times:
         return RunProfile(
             workers=self._workers,
             wall=self._wall,
+            evaluating=max(0.0, self._last_answered - self._first_asked),
             evaluations=self._evaluations,
             model=seconds["model"],
             graph=seconds["graph"] if self._tells_graph else None,

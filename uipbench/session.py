@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from uipbench.task import Task
 
 
-GPU_BATCH = 32
+GPU_BATCH = 64
 """Structures that go to a worker on a GPU at once."""
 
 ON_ONE_GPU = 4

@@ -37,7 +37,10 @@ CAREFUL_MIXER = {
 
 METAL_MIXER = {"name": "msr1", "max_A": 0.1}
 """GPAW's default mixing with shorter steps: in a tall cell of metal its third to sixth iterations
-slosh (twin of 12 Al: −202 eV instead of −45). 15 iterations instead of 20 to 25."""
+slosh (twin of 12 Al: −202 eV instead of −45). 15 iterations instead of 20 to 25, but in a cell of
+54 Å (24 Al) it never settled: after :data:`METAL_ITERATIONS` the careful mixing takes over."""
+
+METAL_ITERATIONS = 50
 
 METAL_SMEARING_EV = 0.1
 """Least width of the occupations by which metals are known here."""
@@ -181,7 +184,7 @@ class StoredDft(Calculator):
         except KohnShamConvergenceError as error:
             self._gpaw = None
             msg = (
-                f"{atoms.symbols}: not self-consistent in {MAX_ITERATIONS} iterations, nor with "
+                f"{atoms.symbols}: not self-consistent, nor in {MAX_ITERATIONS} iterations with "
                 f"careful mixing; see {self._log_folder / key}.txt, and try another start"
             )
             raise ReferenceEngineError(msg) from error
@@ -196,8 +199,8 @@ class StoredDft(Calculator):
             setups[element] = setups.get(element, "") + u
         if s.dipole_layer:
             extra["poissonsolver"] = {"dipolelayer": "xy"}
-        if s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised:
-            extra.setdefault("mixer", METAL_MIXER)
+        if s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised and "mixer" not in extra:
+            extra |= {"mixer": METAL_MIXER, "maxiter": METAL_ITERATIONS}
         if s.grid_spacing_a is not None:
             extra["h"] = s.grid_spacing_a
         self._log_folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +215,6 @@ class StoredDft(Calculator):
             convergence=dict(s.scf),
             eigensolver="davidson",
             symmetry={"tolerance": SYMMETRY_TOLERANCE_A, "point_group": s.point_group},
-            maxiter=MAX_ITERATIONS,
             txt=str(self._log_folder / f"{key}.txt"),
-            **extra,
+            **{"maxiter": MAX_ITERATIONS, **extra},
         )
