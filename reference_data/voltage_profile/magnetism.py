@@ -38,11 +38,14 @@ class Magnetism:
 
         With as many ions as metal sites, or none, all sites are alike. Between, an electron an ion
         is shared by all sites (``mixed``) or belongs to those nearest to the ions (``localised``).
+        Where alternating signs are tried they come first, with localised moments: the first state
+        is the one that is relaxed, and these are the states of insulators.
         """
         sizes = self._sizes(atoms, ion)
         signs = {"fm": np.ones(len(self._sites(atoms)))}
         if self.antiferromagnetic:
-            signs |= self._alternating(atoms)
+            signs = self._alternating(atoms) | signs
+            sizes = dict(sorted(sizes.items()))
         found = {}
         for name, sign in signs.items():
             for state, size in sizes.items():
