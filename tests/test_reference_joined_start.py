@@ -99,6 +99,7 @@ def calculator(monkeypatch, tmp_path):
     for module in (gpaw, new, builder):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(gpaw_calculator, "code_version", lambda: "toy")
+    monkeypatch.setattr(gpaw_calculator, "top_occupation", lambda _: 0.0)
     monkeypatch.setattr(JoinedDft, "_make_gpaw", lambda *_, **__: Code())
     store = StepStore(tmp_path / "steps")
     plain = Builder.density_from_superposition

@@ -29,15 +29,17 @@ def gpaw(monkeypatch, tmp_path):
     module.KohnShamConvergenceError = KohnShamConvergenceError
     monkeypatch.setitem(sys.modules, "gpaw", module)
     monkeypatch.setattr(gpaw_calculator, "code_version", lambda: "toy")
+    monkeypatch.setattr(gpaw_calculator, "top_occupation", lambda code: code.top)
     asked = []
 
-    def prepare(fails):
+    def prepare(fails, too_few=0):
         class Code(ToyPotential):
             implemented_properties = (*ToyPotential.implemented_properties, "magmoms")
 
             def __init__(self, number):
                 super().__init__()
                 self.number = number
+                self.top = 0.4 if number < too_few else 1e-5
 
             def calculate(self, *arguments, **options):
                 if self.number < fails:
@@ -58,11 +60,21 @@ def gpaw(monkeypatch, tmp_path):
 def test_careful_mixing_comes_second(gpaw):
     calculator, asked = gpaw(1)
     found = calculator.evaluate(bulk("Al"))
-    assert asked == [{}, {"mixer": gpaw_calculator.CAREFUL_MIXER}]
+    assert asked == [{}, {"mixer": gpaw_calculator.CAREFUL_MIXER, "nbands": "200%"}]
     atoms = bulk("Al")
     atoms.calc = ToyPotential()
     assert found.energy == pytest.approx(atoms.get_potential_energy())
     assert np.isfinite(found.forces).all()
+
+
+def test_more_bands_where_the_highest_is_filled(gpaw):
+    calculator, asked = gpaw(0, too_few=1)
+    assert calculator.evaluate(bulk("Al")).energy < 0
+    assert len(asked) == 2
+    assert calculator._more == {"nbands": "200%"}  # also for the steps that follow
+    calculator, _ = gpaw(0, too_few=9)
+    with pytest.raises(ReferenceEngineError, match=r"^Al: the highest band is filled .* raise"):
+        calculator.evaluate(bulk("Al", a=4.2))
 
 
 def test_the_error_names_structure_and_log(gpaw):

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import time
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,10 +38,19 @@ CAREFUL_MIXER = {
 
 METAL_MIXER = {"name": "msr1", "max_A": 0.1}
 """GPAW's default mixing with shorter steps: in a tall cell of metal its third to sixth iterations
-slosh (twin of 12 Al: −202 eV instead of −45). 15 iterations instead of 20 to 25, but in a cell of
-54 Å (24 Al) it never settled: after :data:`METAL_ITERATIONS` the careful mixing takes over."""
+slosh (twin of 12 Al: −202 eV instead of −45). 15 iterations instead of 20 to 25."""
 
 METAL_ITERATIONS = 50
+
+MORE_BANDS = "200%"
+"""Of the filled bands, where GPAW's own number (120 % and four) is too small.
+
+A tall cell of a metal has more filled bands than the mean where the waves of several k∥ + G come
+together. Of 24 Al in 56 Å, 51 of a mean of 36 would be filled by free electrons at some k-points,
+and GPAW takes 48: the energy was 14 meV off, and never settled."""
+
+LARGEST_TOP_OCCUPATION = 1e-3
+"""Of the highest band at any k-point, from 0 to 1."""
 
 METAL_SMEARING_EV = 0.1
 """Least width of the occupations by which metals are known here."""
@@ -103,6 +113,7 @@ class StoredDft(Calculator):
         self._store = store
         self._log_folder = log_folder
         self._gpaw: Any = None
+        self._more: dict[str, Any] = {}
         self._cell = np.zeros((3, 3))
         self._shift: np.ndarray | None = None
         self.seconds = 0.0
@@ -166,21 +177,27 @@ class StoredDft(Calculator):
         return symmetric_shift(atoms) if atoms.pbc.all() else np.zeros(3)
 
     def _converged_energy(self, atoms: Atoms, key: str) -> float:
-        """Energy in eV; tried again from atoms with careful mixing where it did not converge.
+        """Energy in eV; tried again from atoms where it did not converge or had too few bands.
 
         Raises:
-            ReferenceEngineError: Not self-consistent then either.
+            ReferenceEngineError: Not self-consistent, or too few bands, then either.
         """
         from gpaw import KohnShamConvergenceError
 
-        atoms.calc = self._gpaw
+        atoms.calc, again = self._gpaw, {}
         try:
-            return float(atoms.get_potential_energy())
+            energy = float(atoms.get_potential_energy())
         except KohnShamConvergenceError:
-            self._gpaw = self._make_gpaw(key, mixer=CAREFUL_MIXER)
-        atoms.calc = self._gpaw
+            again = {"mixer": CAREFUL_MIXER}
+            if self._is_metal:
+                again["nbands"] = MORE_BANDS
+        else:
+            if top_occupation(self._gpaw) <= LARGEST_TOP_OCCUPATION:
+                return energy
+            self._more = {"nbands": MORE_BANDS}
+        atoms.calc = self._gpaw = self._make_gpaw(key, **again)
         try:
-            return float(atoms.get_potential_energy())
+            energy = float(atoms.get_potential_energy())
         except KohnShamConvergenceError as error:
             self._gpaw = None
             msg = (
@@ -188,18 +205,32 @@ class StoredDft(Calculator):
                 f"careful mixing; see {self._log_folder / key}.txt, and try another start"
             )
             raise ReferenceEngineError(msg) from error
+        if top_occupation(self._gpaw) > LARGEST_TOP_OCCUPATION:
+            self._gpaw = None
+            msg = (
+                f"{atoms.symbols}: the highest band is filled at some k-point, also with "
+                f"{MORE_BANDS} of the bands; see {self._log_folder / key}.txt, and raise MORE_BANDS"
+            )
+            raise ReferenceEngineError(msg)
+        return energy
+
+    @property
+    def _is_metal(self) -> bool:
+        s = self._settings
+        return s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised
 
     def _make_gpaw(self, key: str, **extra: Any) -> Any:  # noqa: ANN401 - GPAW has no types
         from gpaw import GPAW, PW, FermiDirac
 
         _add_setup_path()
         s = self._settings
+        extra = {**self._more, **extra}
         setups = dict(SETUPS)
         for element, u in s.hubbard.items():
             setups[element] = setups.get(element, "") + u
         if s.dipole_layer:
             extra["poissonsolver"] = {"dipolelayer": "xy"}
-        if s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised and "mixer" not in extra:
+        if self._is_metal and "mixer" not in extra:
             extra |= {"mixer": METAL_MIXER, "maxiter": METAL_ITERATIONS}
         if s.grid_spacing_a is not None:
             extra["h"] = s.grid_spacing_a
@@ -218,3 +249,9 @@ class StoredDft(Calculator):
             txt=str(self._log_folder / f"{key}.txt"),
             **{"maxiter": MAX_ITERATIONS, **extra},
         )
+
+
+def top_occupation(gpaw: Any) -> float:  # noqa: ANN401 - GPAW has no types
+    """Occupation of the highest band, from 0 to 1, at the k-point where it is largest."""
+    places = product(range(len(gpaw.get_ibz_k_points())), range(gpaw.get_number_of_spins()))
+    return max(gpaw.get_occupation_numbers(kpt=k, spin=s, raw=True)[-1] for k, s in places)
