@@ -52,6 +52,9 @@ and GPAW takes 48: the energy was 14 meV off, and never settled."""
 LARGEST_TOP_OCCUPATION = 1e-3
 """Of the highest band at any k-point, from 0 to 1."""
 
+_TOO_FEW_BANDS: set[str] = set()
+"""Formulas of the cells in which this process saw that."""
+
 METAL_SMEARING_EV = 0.1
 """Least width of the occupations by which metals are known here."""
 
@@ -152,6 +155,8 @@ class StoredDft(Calculator):
 
     def _compute(self, atoms: Atoms, key: str, *, stress: bool) -> Evaluation:
         start = time.process_time()
+        if atoms.get_chemical_formula() in _TOO_FEW_BANDS:
+            self._more = {"nbands": MORE_BANDS}
         if self._gpaw is None or not (self._settings.spin_polarised or self._has_cell(atoms)):
             self._gpaw = self._make_gpaw(key)
         if self._shift is None:
@@ -184,7 +189,8 @@ class StoredDft(Calculator):
         """
         from gpaw import KohnShamConvergenceError
 
-        atoms.calc, again = self._gpaw, {}
+        again: dict[str, Any] = {}
+        atoms.calc = self._gpaw
         try:
             energy = float(atoms.get_potential_energy())
         except KohnShamConvergenceError:
@@ -194,6 +200,7 @@ class StoredDft(Calculator):
         else:
             if top_occupation(self._gpaw) <= LARGEST_TOP_OCCUPATION:
                 return energy
+            _TOO_FEW_BANDS.add(atoms.get_chemical_formula())
             self._more = {"nbands": MORE_BANDS}
         atoms.calc = self._gpaw = self._make_gpaw(key, **again)
         try:
@@ -254,4 +261,4 @@ class StoredDft(Calculator):
 def top_occupation(gpaw: Any) -> float:  # noqa: ANN401 - GPAW has no types
     """Occupation of the highest band, from 0 to 1, at the k-point where it is largest."""
     places = product(range(len(gpaw.get_ibz_k_points())), range(gpaw.get_number_of_spins()))
-    return max(gpaw.get_occupation_numbers(kpt=k, spin=s, raw=True)[-1] for k, s in places)
+    return max(float(gpaw.get_occupation_numbers(kpt=k, spin=s, raw=True)[-1]) for k, s in places)
