@@ -119,6 +119,15 @@ def test_wrong_names_and_places(uipbench, arguments, message):
     assert message in one_line_error(uipbench("score", *arguments))
 
 
+def test_a_slip_in_the_last_name_is_told_before_the_first_model_runs(uipbench, tmp_path):
+    done = uipbench("score", "emt", "chgnett", "--tasks", "surface_energy", "--out", "r")
+    assert "no model named 'chgnett'" in one_line_error(done)
+    assert not (tmp_path / "r").exists()
+    done = uipbench("score", "emt", "--tasks", "surface_energy", "adhesion")
+    assert "'adhesion' is a task, no model; say --tasks adhesion" in done.stderr
+    assert done.returncode == 2
+
+
 def test_usage_errors_are_clicks(uipbench):
     done = uipbench("score", "emt", "--tier", "medium")
     assert done.returncode == 2

@@ -14,6 +14,8 @@ import click
 from uipbench.cli import options as shared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from uipbench.plan import Selection
@@ -107,6 +109,7 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     source = click.get_current_context().get_parameter_source("out")
     if options["data"] and source is click.core.ParameterSource.DEFAULT:
         options["out"] = options["data"] / "results"
+    _check_names(models)
     summaries: dict[str, Any] = {}
     failures = 0
     for model in models:
@@ -116,6 +119,22 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     if as_json:
         click.echo(json.dumps(summaries, indent=1))
     sys.exit(EXIT_FAILED_CASES if failures else 0)
+
+
+def _check_names(models: Sequence[str]) -> None:
+    """Tell of a slip in the last name before the first model runs."""
+    from uipbench.errors import RegistryError
+    from uipbench.model_registry import find_model
+    from uipbench.registry import load_tasks
+
+    for model in models:
+        try:
+            find_model(model)
+        except RegistryError:
+            if model not in load_tasks():
+                raise
+            msg = f"'{model}' is a task, no model; say --tasks {model}"
+            raise click.UsageError(msg) from None
 
 
 def _check_executor(options: dict[str, Any]) -> None:

@@ -40,7 +40,8 @@ METAL_MIXER = {"name": "msr1", "max_A": 0.1}
 """GPAW's default mixing with shorter steps: in a tall cell of metal its third to sixth iterations
 slosh (twin of 12 Al: −202 eV instead of −45). 15 iterations instead of 20 to 25."""
 
-METAL_ITERATIONS = 50
+METAL_ITERATIONS = 100
+"""Then the careful mixing takes over; an interface of two metals needs up to 48."""
 
 MORE_BANDS = "200%"
 """Of the filled bands, where GPAW's own number (120 % and four) is too small.
