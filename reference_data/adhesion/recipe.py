@@ -142,12 +142,14 @@ class AdhesionRecipe:
         plain = replace(self, cutoff_factor=1.0, kpoint_factor=1.0, grid_spacing=None)
         pair = plain.pair(plain.lattices(engine))
         settings = self.settings(pair.slab_a)
-        structures = {
-            "slab_a": pair.slab_a,
-            "slab_b": pair.slab_b,
-            "interface": joined(pair.slab_a, pair.slab_b, self.distance),
+        slabs = (pair.slab_a, pair.slab_b)
+        found = {
+            "slab_a": engine.single_point(pair.slab_a, settings),
+            "slab_b": engine.single_point(pair.slab_b, settings),
+            "interface": engine.single_point(
+                joined(*slabs, self.distance), settings, engine.joined_calculator(slabs, settings)
+            ),
         }
-        found = {role: engine.single_point(a, settings) for role, a in structures.items()}
         value = work_of_adhesion(
             in_plane_area(pair.slab_a), *(s.evaluation.energy for s in found.values())
         )
