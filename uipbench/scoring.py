@@ -10,7 +10,7 @@ from uipbench.checking import check_before_scoring
 from uipbench.environments import ensure_environment
 from uipbench.errors import RegistryError
 from uipbench.model_registry import find_model, list_models, registered_models
-from uipbench.modelfile import with_package_calculator
+from uipbench.modelfile import ModelFile, with_package_calculator
 from uipbench.outcome import PROTOCOLS, Outcome
 from uipbench.own_data import open_own_data
 from uipbench.plan import Selection, Tier
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from uipbench.environments import Environment
-    from uipbench.modelfile import ModelFile
     from uipbench.outcome import Protocol
     from uipbench.plan import Job
     from uipbench.results import CaseRecord, ResultFile
@@ -73,7 +72,7 @@ def own_tasks(data: Path, names: Sequence[str], out: Path) -> tuple[OwnDataRecor
 
 
 def open_session(  # noqa: PLR0913 - all but two are named
-    model: str,
+    model: str | ModelFile,
     options: RunOptions,
     *,
     name: str | None = None,
@@ -84,7 +83,7 @@ def open_session(  # noqa: PLR0913 - all but two are named
     """Find a model, make its environment if it is not there, and look at what is done.
 
     Args:
-        model: Registry name, or path of a model file.
+        model: Registry name, path of a model file, or what :func:`find_model` made of it.
         options: How it is run.
         name: What to call it in results; a user's own weights have a name of their own anyway.
         package_calculator: Use the package's own calculator; see :func:`open_model`.
@@ -106,7 +105,7 @@ def open_session(  # noqa: PLR0913 - all but two are named
 
 
 def open_model(  # noqa: PLR0913 - all but one are named
-    model: str,
+    model: str | ModelFile,
     *,
     checkpoint: Path | None = None,
     name: str | None = None,
@@ -117,7 +116,7 @@ def open_model(  # noqa: PLR0913 - all but one are named
     """Find a model and make ready what it needs: its environment and its weights.
 
     Args:
-        model: Registry name, or path of a model file.
+        model: Registry name, path of a model file, or what :func:`find_model` made of it.
         checkpoint: A user's own weights, or None.
         name: What to call it in results.
         package_calculator: Use the package's own calculator instead of uipbench's evaluator; the
@@ -128,7 +127,7 @@ def open_model(  # noqa: PLR0913 - all but one are named
     Raises:
         UipbenchError: Unknown model, or an environment that cannot be made.
     """
-    file = find_model(model)
+    file = model if isinstance(model, ModelFile) else find_model(model)
     if checkpoint is not None:
         _check_not_another(file, checkpoint)
         file = own_weights(file, checkpoint, name)

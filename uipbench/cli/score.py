@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from uipbench.modelfile import ModelFile
     from uipbench.plan import Selection
     from uipbench.results import ResultFile
     from uipbench.session import Session
@@ -109,10 +110,9 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     source = click.get_current_context().get_parameter_source("out")
     if options["data"] and source is click.core.ParameterSource.DEFAULT:
         options["out"] = options["data"] / "results"
-    _check_names(models)
     summaries: dict[str, Any] = {}
     failures = 0
-    for model in models:
+    for model in _found(models):
         summary, failed = _score_one(model, console, options)
         summaries |= summary
         failures += failed
@@ -121,20 +121,22 @@ def score(models: tuple[str, ...], *, as_json: bool, **options: Any) -> None:  #
     sys.exit(EXIT_FAILED_CASES if failures else 0)
 
 
-def _check_names(models: Sequence[str]) -> None:
-    """Tell of a slip in the last name before the first model runs."""
+def _found(models: Sequence[str]) -> list[ModelFile]:
+    """Their files; a slip in the last name is told before the first model runs."""
     from uipbench.errors import RegistryError
     from uipbench.model_registry import find_model
     from uipbench.registry import load_tasks
 
+    files = []
     for model in models:
         try:
-            find_model(model)
+            files.append(find_model(model))
         except RegistryError:
             if model not in load_tasks():
                 raise
             msg = f"'{model}' is a task, no model; say --tasks {model}"
             raise click.UsageError(msg) from None
+    return files
 
 
 def _check_executor(options: dict[str, Any]) -> None:
@@ -147,7 +149,9 @@ def _check_executor(options: dict[str, Any]) -> None:
         raise click.UsageError(msg)
 
 
-def _score_one(model: str, console: Console, options: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def _score_one(
+    model: ModelFile, console: Console, options: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
     from uipbench.cli.profile import show_profile
     from uipbench.console import reporting
     from uipbench.outcome import PROTOCOLS
