@@ -12,6 +12,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from tests.conftest import write_model
+from uipbench.edges import n_edges
 from uipbench.engine import EvaluationEngine
 from uipbench.engine_calculator import EngineCalculator
 from uipbench.environments import ensure_environment
@@ -307,6 +308,17 @@ def test_requests_are_limited_by_atoms(engine, monkeypatch):
     assert sizes[0] == [4, 5]
     assert sorted(n for request in sizes for n in request) == [4, 4, 4, 5, 11]
     assert all(len(request) == 1 or sum(request) <= 10 for request in sizes)
+
+
+def test_requests_are_limited_by_edges(engine, monkeypatch):
+    """Four atoms of nickel have more of them than four of copper, stretched."""
+    sizes = recorded_sizes(monkeypatch, lambda structures: [a.symbols[0] for a in structures])
+    dense, wide = bulk("Ni", cubic=True), bulk("Cu", a=5.0, cubic=True)
+    assert n_edges(dense) > 2 * n_edges(wide)
+    monkeypatch.setattr("uipbench.engine.MOST_EDGES", 2 * n_edges(wide))
+    engine(workers=1, batch_limit=8).evaluate_together([wide, wide, dense, wide], FORCES, 60.0)
+    assert sizes[0] == ["Cu", "Cu"]
+    assert sorted(map(sorted, sizes[1:])) == [["Cu"], ["Ni"]]
 
 
 def test_requests_for_stress_do_not_cut_batches_of_others(engine, monkeypatch):

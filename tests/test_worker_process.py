@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -317,6 +318,23 @@ def test_environment_variables_and_threads_reach_the_model(tmp_path: Path) -> No
     )
     path = stub(tmp_path, answer, extra='# environment = { MY_SETTING = "on" }\n')
     with worker_of(path, threads=3) as worker:
+        worker.start(START)
+        assert isinstance(only(worker.evaluate([bulk("Cu")], EVALUATION, 60)), Evaluation)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="settings of glibc's malloc")
+def test_large_arrays_reuse_memory(tmp_path: Path) -> None:
+    """The kernel clears the pages of 100 MB once, not again where they are used again."""
+    answer = (
+        "import resource\nfaults = []\n"
+        "for _ in range(2):\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    arrays = [np.ones(125_000) for _ in range(100)]\n"
+        "    del arrays\n"
+        "    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+        "assert faults[1] < 0.01 * 100e6 / resource.getpagesize(), faults"
+    )
+    with worker_of(stub(tmp_path, answer)) as worker:
         worker.start(START)
         assert isinstance(only(worker.evaluate([bulk("Cu")], EVALUATION, 60)), Evaluation)
 

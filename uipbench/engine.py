@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from uipbench.edges import EdgeCounts
 from uipbench.errors import (
     CaseError,
     NotServedError,
@@ -37,6 +38,9 @@ _CLOSE_TIMEOUT = 5.0
 MOST_ATOMS = 2048
 """Atoms in one request, where it has several structures."""
 
+MOST_EDGES = 200_000
+"""Edges in one such request: what that many atoms of a dense solid have."""
+
 QUICK_S = 0.002
 """Seconds an evaluation below which the way to a worker takes longer than the model: what a case
 asks for at once then goes in one request, whatever the batch limit."""
@@ -50,6 +54,7 @@ class _Request:
     atoms: Atoms
     properties: tuple[str, ...]
     timeout: float
+    edges: float = 0.0
     alone: bool = False
     unwanted: bool = False
     made: float = field(default_factory=time.perf_counter)
@@ -90,7 +95,8 @@ class EvaluationEngine:
     Args:
         make_worker: Makes a worker that is not started.
         workers: Worker processes side by side.
-        batch_limit: Most structures in one request to a worker, of :data:`MOST_ATOMS` at most.
+        batch_limit: Most structures in one request to a worker, of :data:`MOST_ATOMS` and
+            :data:`MOST_EDGES` at most.
         start_timeout: Seconds a worker may take to load the model.
         energy_corrections: What the card says the model's energies contain.
 
@@ -112,6 +118,7 @@ class EvaluationEngine:
         self._make_worker = make_worker
         self._batch_limit = batch_limit
         self._start_timeout = start_timeout
+        self._edges = EdgeCounts()
         self._requests: queue.Queue[list[_Request] | None] = queue.Queue()
         self._places = [_Place() for _ in range(workers)]
         self._given_back = threading.Condition()
@@ -180,7 +187,7 @@ class EvaluationEngine:
         if self._batch_limit == 1:
             self._process([request])
         else:
-            self._requests.put([request])
+            self._queue([request])
         return request.answer.result()
 
     def evaluate_together(
@@ -215,6 +222,8 @@ class EvaluationEngine:
     def _queue(self, requests: Sequence[_Request]) -> None:
         together: list[_Request] = []
         for request in requests:
+            if self._batch_limit > 1:
+                request.edges = self._edges.of(request.atoms)
             if together and not self._fits(together, [request]):
                 self._requests.put(together)
                 together = []
@@ -305,7 +314,8 @@ class EvaluationEngine:
             return False
         both = [*batch, *more]
         few = len(both) <= self._batch_limit
-        return few and sum(len(request.atoms) for request in both) <= MOST_ATOMS
+        few_atoms = sum(len(request.atoms) for request in both) <= MOST_ATOMS
+        return few and few_atoms and sum(request.edges for request in both) <= MOST_EDGES
 
     def _answer(self, place: _Place, worker: WorkerProcess, batch: Sequence[_Request]) -> None:
         timeout = sum(request.timeout for request in batch)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 SERVE = Path(__file__).parent / "worker" / "serve.py"
 _CLOSE_GRACE = 3.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+"""Settings of glibc's ``malloc``: by default every large array of a model is mapped anew and the
+kernel clears its pages, up to a quarter of an evaluation; with these up to 1 GB is kept."""
 _ERRORS: dict[str, type[CaseError]] = {
     "model_raised": ModelRaisedError,
     "non_finite": NonFiniteError,
@@ -254,7 +257,7 @@ class WorkerProcess:
         return [python, "-u", *isolation, str(SERVE), str(os.getpid())]
 
     def _variables(self) -> dict[str, str]:
-        variables = dict(os.environ)
+        variables = _KEEP_MEMORY | dict(os.environ)
         if not self._environment.own_interpreter:
             for name in ("PYTHONPATH", "PYTHONHOME"):
                 variables.pop(name, None)
