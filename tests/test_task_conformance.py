@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -115,6 +115,26 @@ def fingerprint(case: Case) -> str:
 
 def predict(name: str, case: Case, protocol: str, **options) -> Prediction:
     return load_task(name).predict(case, ToyPotential(**options), protocol)
+
+
+class Watched(dict):
+    """Remembers what was asked for."""
+
+    def __init__(self, content, seen):
+        super().__init__(content)
+        self.seen = seen
+
+    def __getitem__(self, key):
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key):
+        self.seen.add(key)
+        return super().__contains__(key)
+
+    def get(self, key, default=None):
+        self.seen.add(key)
+        return super().get(key, default)
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +288,23 @@ def test_deterministic_and_the_input_is_not_changed(name, protocol, toy, first):
     assert dict(first(name, protocol).details) == dict(second.details)
     assert fingerprint(toy.case) == before
     assert not vars(load_task(name)).keys() - {"_cases"}
+
+
+@every_protocol
+@every_task
+def test_predictions_depend_on_structures_and_named_inputs(name, protocol, toy):
+    """What else a task read of a case could change without its results becoming stale."""
+    details, tags, references = set(), set(), set()
+    watched = replace(
+        toy.case,
+        details=Watched(toy.case.details, details),
+        tags=Watched(toy.case.tags, tags),
+        references=Watched(toy.case.references, references),
+    )
+    predict(name, watched, protocol)
+    assert not references
+    used = replace(toy.case, details=dict.fromkeys(details, 1.0), tags=dict.fromkeys(tags, 1.0))
+    assert set(load_task(name).inputs(used)) == details | tags
 
 
 @every_task

@@ -89,7 +89,8 @@ def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -
         for case in selected_cases(task, selection.cases):
             for protocol in selection.protocols:
                 if in_tier(case, protocol, selection.tier):
-                    key = content_key(model, settings, version, case, protocol)
+                    inputs = task.inputs(case)
+                    key = content_key(model, settings, version, case, protocol, inputs)
                     jobs.append(Job(task, case, protocol, key))
     _check_patterns(selection)
     return jobs
@@ -103,17 +104,31 @@ def physics_version(task: Task, model: ModelRecord) -> str:
     return f"{task_version(task)}+{corrections}"
 
 
-def content_key(
-    model: ModelRecord, settings: RunSettings, version: str, case: Case, protocol: str
+def content_key(  # noqa: PLR0913, PLR0917
+    model: ModelRecord,
+    settings: RunSettings,
+    version: str,
+    case: Case,
+    protocol: str,
+    inputs: Mapping[str, object],
 ) -> str:
-    """Digest of everything that determines the outcome."""
+    """Digest of everything that determines the outcome.
+
+    Args:
+        model: The model.
+        settings: Options that change predictions.
+        version: Of the task for this model: :func:`physics_version`.
+        case: The case, by its structures.
+        protocol: ``fixed`` or ``relaxed``.
+        inputs: What else of the case the task uses: :meth:`uipbench.task.Task.inputs`.
+    """
     content: Mapping[str, object] = {
         "weights": model.weights_sha256,
         "code": model.code_sha256,
         "packages": model.packages,
         "settings": settings.model_dump(),
         "task": [case.task, version],
-        "case": [case.id, case.digest],
+        "case": [case.id, case.digest, *([inputs] if inputs else [])],
         "protocol": protocol,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -199,12 +199,14 @@ class Session:
         version = physics_version(task, self.record)
         settings = self.options.settings
         cases = {case.id: case for case in task.cases()}
-        return [
-            r
-            for r in self.records(task)
-            if r.case_id in cases
-            and r.key == content_key(self.record, settings, version, cases[r.case_id], r.protocol)
-        ]
+
+        def is_fresh(record: CaseRecord) -> bool:
+            case = cases[record.case_id]
+            inputs = task.inputs(case)
+            key = content_key(self.record, settings, version, case, record.protocol, inputs)
+            return record.key == key
+
+        return [r for r in self.records(task) if r.case_id in cases and is_fresh(r)]
 
     def missing(self, jobs: Sequence[Job]) -> list[Job]:
         """Jobs without a fresh record.

@@ -68,6 +68,13 @@ class Task(ABC):
             CalculationError: The model answers, but the case cannot be scored.
         """
 
+    def inputs(self, case: Case) -> dict[str, object]:  # noqa: ARG002
+        """Details and tags of the case that :meth:`predict` uses beside its structures.
+
+        Results are stale where one of them changes.
+        """
+        return {}
+
     @property
     def data_folder(self) -> Path:
         """Folder of the reference files; a task of another package overrides it."""

@@ -78,6 +78,10 @@ class GrainBoundary(Task):
             return _fixed(case, calculator)
         return _relaxed(case, calculator)
 
+    def inputs(self, case: Case) -> dict[str, object]:
+        """The DFT surface energy that works of separation are made with."""
+        return {k: v for k, v in case.details.items() if k == SURFACE_ENERGY}
+
 
 def area(atoms: Atoms) -> float:
     """In-plane area of the cell in Å²."""

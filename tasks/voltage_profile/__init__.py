@@ -26,7 +26,7 @@ from uipbench.kit import (
     relax_cell,
 )
 from uipbench.tasks.voltage_profile.profile import Profile, formation_energies
-from uipbench.tasks.voltage_profile.structures import Series, series_of
+from uipbench.tasks.voltage_profile.structures import TAGS, Series, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +82,10 @@ class VoltageProfile(Task):
         )
         values, details = _values(case, series, found), _details(series, found)
         return Prediction(values=values, evaluated=evaluated, details=details)
+
+    def inputs(self, case: Case) -> dict[str, object]:
+        """The tags that say what the host is, which ion moves, and between which contents."""
+        return {name: case.tags[name] for name in TAGS if name in case.tags}
 
     def reference_details(self, case: Case) -> dict[str, float]:
         """Steps of DFT's profile, and its formation energies; nothing where there is no profile."""

@@ -165,6 +165,10 @@ def flipped_state(atoms: Atoms, magmoms: np.ndarray | None) -> str:
     )
 
 
+TAGS = ("host", "working_ion", "x_min", "x_max")
+"""What a case says of its series beside the structures."""
+
+
 def series_of(case: Case) -> Series:
     """The checked series of a case.
 

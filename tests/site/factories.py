@@ -175,7 +175,10 @@ def make_result(
             CaseRecord(
                 case_id=case_id,
                 protocol=protocol,
-                key=key or content_key(model, settings, version, cases[case_id], protocol),
+                key=key
+                or content_key(
+                    model, settings, version, cases[case_id], protocol, task.inputs(cases[case_id])
+                ),
                 outcome=outcome_record(outcome),
             )
             for protocol, of_protocol in outcomes.items()

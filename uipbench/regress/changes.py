@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from uipbench.case import Case
-    from uipbench.results import ResultFile
+    from uipbench.results import CaseRecord, ResultFile
     from uipbench.task import Task
 
 
@@ -104,10 +104,11 @@ def changed_cases(
     suffix = physics_version(task, stored.model).removeprefix(task_version(task))
     version = stored.task_version + suffix
     known = [record for record in stored.records if record.case_id in cases]
-    different = {
-        (r.case_id, r.protocol)
-        for r in known
-        if r.key
-        != content_key(stored.model, stored.settings, version, cases[r.case_id], r.protocol)
-    }
+
+    def present_key(record: CaseRecord) -> str:
+        case = cases[record.case_id]
+        inputs = task.inputs(case)
+        return content_key(stored.model, stored.settings, version, case, record.protocol, inputs)
+
+    different = {(r.case_id, r.protocol) for r in known if r.key != present_key(r)}
     return frozenset() if len(different) == len(known) > 1 else frozenset(different)

@@ -161,7 +161,8 @@ def _split(
         if case is None:
             continue
         place = (task.name, record.protocol)
-        key = content_key(result.model, result.settings, version, case, record.protocol)
+        inputs = task.inputs(case)
+        key = content_key(result.model, result.settings, version, case, record.protocol, inputs)
         if record.key == key:
             current.setdefault(place, {})[case.id] = record.as_outcome()
         else:
