@@ -107,15 +107,28 @@ def calculator(monkeypatch, tmp_path):
     assert Builder.density_from_superposition is plain
 
 
+def energy_of(atoms):
+    alone = atoms.copy()
+    alone.calc = ToyPotential()
+    return alone.get_potential_energy()
+
+
 def test_slabs_once_then_every_distant_structure_from_them(calculator):
     dft, began = calculator
     for distance in (2.0, 2.4, 2.41):
         both = joined(*slabs(), distance)
-        found = dft.evaluate(both)
-        both.calc = ToyPotential()
-        assert found.energy == pytest.approx(both.get_potential_energy())
+        assert dft.evaluate(both).energy == pytest.approx(energy_of(both))
     # two slabs from atoms; two distances from slabs; the third goes on from the second
     assert began == [(2, True), (2, True), (4, False), (4, False)]
+
+
+def test_steps_of_the_slabs_are_stored(calculator):
+    dft, began = calculator
+    dft.evaluate(joined(*slabs(), 2.0))
+    began.clear()
+    for slab in slabs():
+        assert dft.evaluate(slab).energy == pytest.approx(energy_of(slab))
+    assert began == []
 
 
 def test_a_stored_step_needs_no_slabs(calculator):

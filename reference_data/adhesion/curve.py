@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from uipbench.reference.engine import DftEngine, DftStructure
+    from uipbench.reference.gpaw_calculator import StoredDft
     from uipbench.reference.settings import DftSettings
 
 STEP_A = 0.2
@@ -62,13 +63,14 @@ def lowest_separation(energy: Callable[[float], float], start: float) -> float:
     raise ReferenceEngineError(msg)
 
 
-def binding_curve(
+def binding_curve(  # noqa: PLR0913  # three are named
     engine: DftEngine,
     slabs: tuple[Atoms, Atoms],
     settings: DftSettings,
     *,
     start: float,
     farthest: float,
+    calculator: StoredDft | None = None,
 ) -> list[DftStructure]:
     """The two slabs, each rigid, at growing separations around the lowest one.
 
@@ -78,12 +80,13 @@ def binding_curve(
         settings: DFT settings.
         start: Separation in Å where the search for the minimum starts.
         farthest: Last separation in Å behind the lowest one.
+        calculator: Of :meth:`DftEngine.joined_calculator`, where it is used for more.
 
     Raises:
         ReferenceEngineError: No minimum near ``start``.
     """
     known: dict[float, DftStructure] = {}
-    calculator = engine.joined_calculator(slabs, settings)
+    calculator = calculator or engine.joined_calculator(slabs, settings)
 
     def at(distance: float) -> DftStructure:
         if distance not in known:

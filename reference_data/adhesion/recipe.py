@@ -143,12 +143,13 @@ class AdhesionRecipe:
         pair = plain.pair(plain.lattices(engine))
         settings = self.settings(pair.slab_a)
         slabs = (pair.slab_a, pair.slab_b)
+        interface = engine.single_point(  # first: it stores the steps of the slabs
+            joined(*slabs, self.distance), settings, engine.joined_calculator(slabs, settings)
+        )
         found = {
             "slab_a": engine.single_point(pair.slab_a, settings),
             "slab_b": engine.single_point(pair.slab_b, settings),
-            "interface": engine.single_point(
-                joined(*slabs, self.distance), settings, engine.joined_calculator(slabs, settings)
-            ),
+            "interface": interface,
         }
         value = work_of_adhesion(
             in_plane_area(pair.slab_a), *(s.evaluation.energy for s in found.values())
@@ -166,13 +167,18 @@ class AdhesionRecipe:
             for role, slab in (("slab_a", pair.slab_a), ("slab_b", pair.slab_b))
         }
         slabs = (found["slab_a"].atoms, found["slab_b"].atoms)
-        curve = binding_curve(engine, slabs, settings, start=self.distance, farthest=FARTHEST_A)
+        calculator = engine.joined_calculator(slabs, settings)
+        curve = binding_curve(
+            engine,
+            slabs,
+            settings,
+            start=self.distance,
+            farthest=FARTHEST_A,
+            calculator=calculator,
+        )
         lowest = min(curve, key=lambda s: s.evaluation.energy)
         found["interface"] = engine.relax_positions(
-            lowest.atoms,
-            settings,
-            fmax=FMAX_EV_PER_A,
-            calculator=engine.joined_calculator(slabs, settings),
+            lowest.atoms, settings, fmax=FMAX_EV_PER_A, calculator=calculator
         )
         found |= {f"curve_{i}": structure for i, structure in enumerate(curve)}
         found = {role: replace(s, atoms=periodic(s.atoms)) for role, s in found.items()}

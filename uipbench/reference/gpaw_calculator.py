@@ -140,7 +140,7 @@ class StoredDft(Calculator):
 
     def evaluate(self, atoms: Atoms, *, stress: bool = False) -> Evaluation:
         """The step from the store, computed first if it is not there."""
-        key = step_key(atoms, self._settings, code_version())
+        key = self.key(atoms)
         found = self._store.get(key)
         if found is None or (stress and found.stress is None):
             with self._store.lock(key):
@@ -152,7 +152,11 @@ class StoredDft(Calculator):
 
     def is_stored(self, atoms: Atoms) -> bool:
         """Whether the step needs no calculation."""
-        return self._store.get(step_key(atoms, self._settings, code_version())) is not None
+        return self._store.get(self.key(atoms)) is not None
+
+    def key(self, atoms: Atoms) -> str:
+        """Key of the step in the store."""
+        return step_key(atoms, self._settings, code_version())
 
     def _compute(self, atoms: Atoms, key: str, *, stress: bool) -> Evaluation:
         start = time.process_time()

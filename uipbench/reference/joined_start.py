@@ -68,7 +68,7 @@ class JoinedDft(StoredDft):
         if self._gpaw is not None:
             found = super()._compute(atoms, key, stress=stress)
         else:
-            with self._starting_from_slabs(atoms, key):
+            with self._starting_from_slabs(atoms):
                 found = super()._compute(atoms, key, stress=stress)
         self._last = atoms.positions.copy()
         return found
@@ -78,12 +78,12 @@ class JoinedDft(StoredDft):
         return np.zeros(3)
 
     @contextmanager
-    def _starting_from_slabs(self, atoms: Atoms, key: str) -> Iterator[None]:
+    def _starting_from_slabs(self, atoms: Atoms) -> Iterator[None]:
         """GPAW's superposition of atoms replaced while the calculation is set up."""
         from gpaw.new.builder import DFTComponentsBuilder
 
         if self._densities is None:
-            a, b = (self._slab_density(slab, f"{key}-slab") for slab in self._slabs)
+            a, b = (self._slab_density(slab) for slab in self._slabs)
             self._densities = (a, b)
         densities = self._densities
         plain = DFTComponentsBuilder.density_from_superposition
@@ -99,10 +99,12 @@ class JoinedDft(StoredDft):
         finally:
             DFTComponentsBuilder.density_from_superposition = plain
 
-    def _slab_density(self, slab: Atoms, key: str) -> SlabDensity:
-        self._gpaw = self._make_gpaw(key)
-        alone = slab.copy()
-        self._converged_energy(alone, key)
+    def _slab_density(self, slab: Atoms) -> SlabDensity:
+        """Computed anew, for a step has no density; the step is stored if it was not there."""
+        self._gpaw = None
+        step = super()._compute(slab, self.key(slab), stress=False)
+        if not self.is_stored(slab):
+            self._store.put(self.key(slab), step)
         density = self._gpaw.dft.density
         self._gpaw = None
         matrices = [np.array(density.D_asii[a]) for a in range(len(slab))]
