@@ -93,8 +93,13 @@ def _antifluorite(compound: str, other_charge: float | None = None) -> Migration
     )
 
 
-def _adatom(
-    metal: str, facet: str, size: tuple[int, int, int], start: str, end: tuple[float, float]
+def _adatom(  # noqa: PLR0913, PLR0917
+    metal: str,
+    facet: str,
+    size: tuple[int, int, int],
+    start: str,
+    end: tuple[float, float],
+    tier: Literal["quick", "full"] = "full",
 ) -> MigrationRecipe:
     digits = facet[-3:]
     return MigrationRecipe(
@@ -106,6 +111,7 @@ def _adatom(
         kpoint_length=METAL_LENGTH_A,
         slab=True,
         symmetric=facet.startswith("bcc"),
+        tier=tier,
     )
 
 
@@ -213,7 +219,7 @@ HOPS = (
     _antifluorite("Li2O", other_charge=0.0),
     _rocksalt("LiBr", "quick"),
     _adatom("Al", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
-    _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0)),
+    _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0), "quick"),
     ANTIPEROVSKITE,
     _rocksalt("LiI", "quick"),
     NITRIDE,
