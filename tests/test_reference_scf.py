@@ -48,7 +48,7 @@ def gpaw(monkeypatch, tmp_path):
                 super().calculate(*arguments, **options)
                 self.results["magmoms"] = np.zeros(len(self.atoms))
 
-        def make(_self, _key, **extra):
+        def make(_self, _key, _atoms, **extra):
             asked.append(extra)
             return Code(len(asked) - 1)
 

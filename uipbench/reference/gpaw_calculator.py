@@ -14,8 +14,9 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from uipbench.errors import ReferenceEngineError
+from uipbench.reference.grid_symmetry import symmetry_options
 from uipbench.reference.origin import symmetric_shift
-from uipbench.reference.settings import SETUPS, SYMMETRY_TOLERANCE_A
+from uipbench.reference.settings import SETUPS
 from uipbench.reference.steps import Evaluation, StepStore, step_key
 
 if TYPE_CHECKING:
@@ -162,13 +163,13 @@ class StoredDft(Calculator):
         start = time.process_time()
         if atoms.get_chemical_formula() in _TOO_FEW_BANDS:
             self._more = {"nbands": MORE_BANDS}
-        if self._gpaw is None or not (self._settings.spin_polarised or self._has_cell(atoms)):
-            self._gpaw = self._make_gpaw(key)
         if self._shift is None:
             self._shift = self._origin_shift(atoms)
-        self._cell = atoms.cell.array.copy()
         bare = atoms.copy()
         bare.translate(self._shift @ atoms.cell[:])
+        if self._gpaw is None or not (self._settings.spin_polarised or self._has_cell(atoms)):
+            self._gpaw = self._make_gpaw(key, bare)
+        self._cell = atoms.cell.array.copy()
         energy = self._converged_energy(bare, key)
         forces = bare.get_forces()
         return Evaluation(
@@ -207,7 +208,7 @@ class StoredDft(Calculator):
                 return energy
             _TOO_FEW_BANDS.add(atoms.get_chemical_formula())
             self._more = {"nbands": MORE_BANDS}
-        atoms.calc = self._gpaw = self._make_gpaw(key, **again)
+        atoms.calc = self._gpaw = self._make_gpaw(key, atoms, **again)
         try:
             energy = float(atoms.get_potential_energy())
         except KohnShamConvergenceError as error:
@@ -231,7 +232,7 @@ class StoredDft(Calculator):
         s = self._settings
         return s.smearing_ev >= METAL_SMEARING_EV and not s.spin_polarised
 
-    def _make_gpaw(self, key: str, **extra: Any) -> Any:  # noqa: ANN401 - GPAW has no types
+    def _make_gpaw(self, key: str, atoms: Atoms, **extra: Any) -> Any:  # noqa: ANN401
         from gpaw import GPAW, PW, FermiDirac
 
         _add_setup_path()
@@ -257,7 +258,7 @@ class StoredDft(Calculator):
             charge=s.charge,
             convergence=dict(s.scf),
             eigensolver="davidson",
-            symmetry={"tolerance": SYMMETRY_TOLERANCE_A, "point_group": s.point_group},
+            symmetry=symmetry_options(atoms, s),
             txt=str(self._log_folder / f"{key}.txt"),
             **{"maxiter": MAX_ITERATIONS, **extra},
         )
