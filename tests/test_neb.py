@@ -222,11 +222,16 @@ def test_not_converged_is_an_error_with_the_force():
         climbing_image_neb(particle(0.0), particle(3.0), Noise(), images=7, fmax=0.02, max_steps=70)
 
 
-def test_downhill_path_has_no_barrier():
-    model = Together(height=0.0, slope=-0.3)
+@pytest.mark.parametrize("slope", [-0.3, 0.3])
+def test_path_without_a_saddle_point_has_the_barrier_of_the_definition(slope):
+    model = Together(height=0.0, slope=slope)
     first, last = particle(0.0, 0.0, model), particle(3.0, 0.0, model)
-    with pytest.raises(CalculationError, match="no barrier: the highest of 7 images is the first"):
-        climbing_image_neb(first, last, model, images=7, fmax=0.02, max_steps=80)
+    found = climbing_image_neb(first, last, model, images=7, fmax=0.02, max_steps=80)
+    assert found.barriers == (
+        max(last.energy - first.energy, 0),
+        max(first.energy - last.energy, 0),
+    )
+    assert found.max_force <= 0.02
 
 
 def test_saddle_between_the_last_two_images_is_climbed():

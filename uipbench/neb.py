@@ -118,7 +118,9 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
     """The path between two relaxed end points, its highest image on the saddle point.
 
     Converged when no force on an atom of any image exceeds ``fmax``: perpendicular to the path and
-    of the springs on the others, the whole force on the climbing image.
+    of the springs on the others, the whole force on the climbing image. Where no image rises above
+    both end points there is no saddle point to climb to, and the barrier is that of the plain band:
+    zero from the higher end point, the difference of the two from the lower one.
 
     Args:
         initial: Relaxed first image.
@@ -132,7 +134,7 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
             start stays on the ridge.
 
     Raises:
-        CalculationError: Too few images, or the highest image of the band is an end point.
+        CalculationError: Too few images.
         NotConvergedError: The limit was not reached; with the force that was left.
     """
     from uipbench.batched_neb import BatchedNEB, idpp, known
@@ -145,14 +147,15 @@ def climbing_image_neb(  # noqa: PLR0913 - the settings of a band
     band[0].calc, band[-1].calc = known(band[0], initial.energy), known(band[-1], final.energy)
     plain = BatchedNEB(band, calculator, climb=False)
     used = _converge(plain, max(CLIMB_BELOW, fmax), max_steps)
-    energies = plain.band_energies
+    top, start = int(np.argmax(plain.band_energies)), plain.get_positions()
     climbing = BatchedNEB(band, calculator, climb=True)
-    try:
+    try:  # also where all images lie below an end point: a saddle point may lie between two images
         used += _converge(climbing, fmax, max_steps - used)
     except NotConvergedError:
-        _check_saddle(energies)
-        raise
-    _check_saddle(climbing.band_energies)
+        if top not in {0, images - 1}:
+            raise
+        plain.set_positions(start)
+        return _finished(plain, max_steps + _converge(plain, fmax, max_steps))
     return _finished(climbing, used)
 
 
@@ -236,11 +239,3 @@ def _converge(band: BatchedNEB, fmax: float, max_steps: int) -> int:
 
 def _largest(forces: np.ndarray) -> float:
     return float(np.linalg.norm(np.asarray(forces).reshape(-1, 3), axis=1).max())
-
-
-def _check_saddle(energies: np.ndarray) -> None:
-    top = int(np.argmax(energies))
-    if top in {0, len(energies) - 1}:
-        end = "first" if top == 0 else "last"
-        msg = f"no barrier: the highest of {len(energies)} images is the {end} one"
-        raise CalculationError(msg)

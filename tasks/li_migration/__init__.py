@@ -86,6 +86,8 @@ class LiMigration(Task):
         ``relaxed``: the end points are relaxed with the model in the strained cell, and a
         climbing-image band is converged between them (:func:`uipbench.kit.climbing_image_neb`).
         It starts from the DFT path, moved with the end points: a path of the same mechanism.
+        A model without a saddle point has the barrier that the definition gives: zero from the
+        higher end point.
         ``profile_rmse`` compares at the coordinates of the DFT images, relative to the path's
         length.
 
@@ -94,7 +96,7 @@ class LiMigration(Task):
 
         Raises:
             NotConvergedError: A relaxation or the band did not reach its limit.
-            CalculationError: The structures are no path, or the model has no barrier on its own.
+            CalculationError: The structures are no path, or the model has no hop.
         """
         path = checked_path(case)
         if protocol == "fixed":
