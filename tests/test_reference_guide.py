@@ -186,6 +186,17 @@ def test_a_cell_starts_where_the_potential_has_its_minimum(tmp_path):
     assert Guide(tmp_path, None).relaxed(stretched) is stretched
 
 
+def test_where_the_cell_would_drift_only_the_positions_are_relaxed(tmp_path, monkeypatch):
+    """As the layers of CoO2 do, which a potential without dispersion does not hold together."""
+    monkeypatch.setattr(guide, "LARGEST_CHANGE", 0.05)
+    atoms = bulk("Al", a=4.3, cubic=True)
+    home = atoms.positions.copy()
+    atoms.positions[0, 2] += 0.3
+    found = Guide(tmp_path, ToyPotential()).relaxed(atoms)
+    assert found.cell[:] == pytest.approx(atoms.cell[:])
+    assert found.positions - found.positions[0] == pytest.approx(home - home[0], abs=0.03)
+
+
 def test_a_start_that_was_begun_stays(engines, monkeypatch):
     monkeypatch.setattr(engine_module.StoredDft, "is_stored", lambda *_: True, raising=False)
     atoms = bulk("Al", a=4.3)

@@ -125,15 +125,21 @@ def _directions(count: int, size: int, strains: Sequence[tuple[int, int]]) -> np
     return directions
 
 
-def relaxed(atoms: Atoms, calculator: Calculator) -> np.ndarray:
+def relaxed(atoms: Atoms, calculator: Calculator, *, cell: bool = True) -> np.ndarray:
     """Cell (three rows) and positions (n rows) of the potential's own minimum, in Å.
 
     Those of ``atoms`` where 200 steps do not reach :data:`START_FMAX_EV_PER_A`.
+
+    Args:
+        atoms: Not changed; its symmetry is held.
+        calculator: The potential.
+        cell: Whether the cell is relaxed too.
     """
     moving = atoms.copy()
     moving.set_constraint(FixSymmetry(moving, symprec=SYMMETRY_TOLERANCE_A))
     moving.calc = calculator
-    if BFGS(FrechetCellFilter(moving), logfile=None).run(fmax=START_FMAX_EV_PER_A, steps=200):
+    free = FrechetCellFilter(moving) if cell else moving
+    if BFGS(free, logfile=None).run(fmax=START_FMAX_EV_PER_A, steps=200):
         atoms = moving
     return np.array([*atoms.cell, *atoms.positions])
 
@@ -162,17 +168,22 @@ class Guide:
     def relaxed(self, atoms: Atoms) -> Atoms:
         """The structure with cell and positions relaxed by the potential, its symmetry held.
 
-        The structure itself where there is no potential, where the relaxation does not end, or
-        where it changes the volume by more than :data:`LARGEST_CHANGE`.
+        The structure itself where there is no potential, or where the relaxation does not end. Only
+        the positions are relaxed where the volume would change by more than
+        :data:`LARGEST_CHANGE`.
         """
         if self._calculator is None:
             return atoms
         found = self._kept("relaxed", atoms, lambda: relaxed(atoms, self._calculator))
+        change = abs(np.linalg.det(found[:3])) / atoms.get_volume() - 1
+        if abs(change) > LARGEST_CHANGE:
+            found = self._kept(
+                "positions", atoms, lambda: relaxed(atoms, self._calculator, cell=False)
+            )
         start = atoms.copy()
         start.set_cell(found[:3])
         start.positions[:] = found[3:]
-        change = abs(start.get_volume() / atoms.get_volume() - 1)
-        return start if change <= LARGEST_CHANGE else atoms
+        return start
 
     def _kept(self, kind: str, atoms: Atoms, compute: Callable[[], np.ndarray]) -> np.ndarray:
         rows = np.round([*atoms.positions, *atoms.cell], 7).tolist()
