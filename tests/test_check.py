@@ -113,7 +113,7 @@ MUTANTS: dict[str, tuple[str, set[str], str, str]] = {
         "meV/atom",
     ),
     "chance": (
-        "results['energy'] += 0.01 * random.random() * len(atoms)",
+        "results['energy'] += random.random() * len(atoms)",
         {"determinism"},
         "determinism",
         "meV/atom",

@@ -65,7 +65,7 @@ def scores(done):
 
 
 def test_score_emt_and_again(uipbench, tmp_path):
-    command = ("score", "emt", "--cases", "al_1*", "--tier", "full")
+    command = ("score", "emt", "--tasks", "surface_energy", "--cases", "al_1*", "--tier", "full")
     first = uipbench(*command)
     assert first.returncode == 0, first.stdout + first.stderr
     for text in ("Al(111)", "Al(100)", "MAE", "signed error", "coverage", "skill", "evaluations"):
