@@ -247,6 +247,7 @@ class ToyEngine:
     def __init__(self, energy, *, moments=lambda start: 0.95 * start):
         self.energy, self.moments, self.seconds = energy, moments, 0.0
         self.pressures, self.points = [], []
+        self.work = 0.0
 
     def single_point(self, atoms, settings):
         start = atoms.get_initial_magnetic_moments()
@@ -261,10 +262,12 @@ class ToyEngine:
 
     def basis_pressure(self, atoms, settings, cutoff_ev):  # noqa: ARG002 - DftEngine's
         self.pressures.append(cutoff_ev)
+        self.work = -0.01 * atoms.get_volume()
         return -0.01
 
     def relax_to_pressure(self, atoms, settings, *, fmax, pressure):
-        assert (fmax, pressure) == (recipe_module.FMAX_EV_PER_A, -0.01)
+        assert fmax == recipe_module.FMAX_EV_PER_A
+        assert pressure * atoms.get_volume() == pytest.approx(self.work)
         return self.single_point(atoms, settings)
 
     def equation_of_state(self, atoms, settings):  # noqa: ARG002 - DftEngine's
@@ -347,6 +350,7 @@ def test_other_magnetic_states_are_tried_and_the_best_is_relaxed():
         def relax_to_pressure(self, atoms, settings, *, fmax, pressure):
             larger = atoms.copy()
             larger.set_cell(atoms.cell[:] * 1.2, scale_atoms=True)
+            pressure /= 1.2**3
             return super().relax_to_pressure(larger, settings, fmax=fmax, pressure=pressure)
 
     start = recipe.structures()["x1_2_2"]
@@ -473,7 +477,8 @@ def test_relaxes_cell_and_positions_to_the_pressure(tmp_path, monkeypatch):
     found = engine.relax_to_pressure(atoms, settings, fmax=0.001, pressure=-0.02)
     assert found.max_force < 0.001
     limit = 0.001 * 2 / found.atoms.get_volume()
-    assert found.evaluation.stress == pytest.approx([0.02] * 3 + [0.0] * 3, abs=2 * limit)
+    wanted = 0.02 * atoms.get_volume() / found.atoms.get_volume()
+    assert found.evaluation.stress == pytest.approx([wanted] * 3 + [0.0] * 3, abs=2 * limit)
     with pytest.raises(ReferenceEngineError, match=r"not relaxed to 0.001 eV/Å in 1 steps"):
         engine.relax_to_pressure(atoms, settings, fmax=0.001, pressure=0.0, max_steps=1)
 

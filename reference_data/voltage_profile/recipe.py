@@ -116,9 +116,11 @@ class VoltageRecipe:
         states = self.starts(engine.good_start(plain, self.settings(plain)))
         first, *others = states
         settings = self.settings(plain)
-        pressure = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
+        measured = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
+        work = measured * states[first].get_volume()
 
         def relax(start: Atoms) -> DftStructure:
+            pressure = work / start.get_volume()
             return engine.relax_to_pressure(start, settings, fmax=FMAX_EV_PER_A, pressure=pressure)
 
         def energy(structure: DftStructure) -> float:

@@ -168,7 +168,7 @@ class DftEngine:
             settings: The cutoff need not be high enough for the stress.
             fmax: Limit for forces (eV/Å) and for the virial over the root of the number of atoms
                 (eV), which balances the second derivatives of strain and positions.
-            pressure: eV/Å³.
+            pressure: eV/Å³ at the start's volume, and inverse to the volume.
             max_steps: Steps before giving up.
 
         Raises:
@@ -186,8 +186,9 @@ class DftEngine:
     def basis_pressure(self, atoms: Atoms, settings: DftSettings, cutoff_ev: float) -> float:
         """What the finite basis adds to the pressure in eV/Å³ (Pulay stress).
 
-        It depends on atoms and volume, hardly on where the atoms are: relaxing to it relaxes the
-        true pressure to zero, at the price of one calculation at the higher cutoff.
+        It depends on atoms and is inverse to the volume, and hardly depends on where the atoms are:
+        relaxing to it relaxes the true pressure to zero, at the price of one calculation at the
+        higher cutoff.
 
         Args:
             atoms: Structure near the one that is looked for.

@@ -67,13 +67,34 @@ def coordinates(
     Args:
         atoms: Structure, moved by what is returned; itself without ``strains``.
         strains: Free components, of :data:`STRAINS`.
-        pressure: eV/Å³ at which the forces on the cell are zero.
+        pressure: eV/Å³ at which the forces on the cell would be zero at the present volume.
     """
     if not strains:
         return atoms
-    mask = [component in strains for component in STRAINS]
-    factor = math.sqrt(len(atoms))
-    return FrechetCellFilter(atoms, mask=mask, exp_cell_factor=factor, scalar_pressure=pressure)
+    return AtBasisPressure(atoms, [component in strains for component in STRAINS], pressure)
+
+
+class AtBasisPressure(FrechetCellFilter):  # type: ignore[misc]  # which is untyped
+    """Cell and positions at a pressure that is inverse to the volume, as that of a basis is.
+
+    Plane waves up to E_cut add (2/3)·E_cut·(dE/dE_cut)/V to the pressure, and the derivative of the
+    energy hardly depends on the volume (Francis and Payne, J. Phys. Condens. Matter 2, 4395
+    (1990), doi:10.1088/0953-8984/2/19/007). At a constant pressure the layers of CoO2 drift apart.
+
+    Args:
+        atoms: Structure that is moved.
+        mask: Free components of the strain (Voigt).
+        pressure: eV/Å³ at the present volume.
+    """
+
+    def __init__(self, atoms: Atoms, mask: Sequence[bool], pressure: float) -> None:
+        super().__init__(atoms, mask=list(mask), exp_cell_factor=math.sqrt(len(atoms)))
+        self._work = pressure * atoms.get_volume()
+
+    def get_forces(self, **kwargs: bool) -> np.ndarray:
+        """ASE's hook."""
+        self.scalar_pressure = self._work / self.atoms.get_volume()
+        return np.asarray(super().get_forces(**kwargs))
 
 
 def hessian(
