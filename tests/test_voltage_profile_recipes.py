@@ -498,3 +498,20 @@ def test_uncertainty_rule():
         converged, sentence = convergence(recipe.host.chemistry, with_u=True)
         assert converged > 0
         assert "mV" in sentence
+
+
+def test_localised_states_start_with_anions_around_their_electrons():
+    """Bonds of iron with an electron are longer, those without shorter, and nothing else moves."""
+    recipe = BY_ID["lixfepo4"]
+    atoms = recipe.structures()["x1_2_2"]
+    starts = recipe.starts(atoms)
+    oxygen = [atom.index for atom in atoms if atom.symbol == "O"]
+    others = [atom.index for atom in atoms if atom.symbol != "O"]
+    assert starts["afm_mixed"].positions == pytest.approx(atoms.positions)
+    found = starts["afm_localised"]
+    assert found.positions[others] == pytest.approx(atoms.positions[others])
+    for site in (atom.index for atom in atoms if atom.symbol == "Fe"):
+        bonds, before = (np.sort(a.get_distances(site, oxygen, mic=True)) for a in (found, atoms))
+        change = (bonds - before)[:6].mean()
+        has_electron = abs(found.get_initial_magnetic_moments()[site]) < 4
+        assert 0.02 < (change if has_electron else -change) < 0.1  # shared anions move twice

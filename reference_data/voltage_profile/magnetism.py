@@ -11,8 +11,19 @@ import numpy as np
 if TYPE_CHECKING:
     from ase import Atoms
 
+ANIONS = (8, 16)
+"""Oxygen and sulfur."""
+
 NEAREST_SHELL = 1.1
 """Sites within this factor of the shortest distance are nearest neighbours."""
+
+COORDINATION = 1.25
+"""Anions within this factor of a site's shortest distance belong to it."""
+
+BREATHING_A = 0.05
+"""How far anions move away from a site with an electron, and towards one without, in the start of a
+localised state: half of the difference of the distances in LiFePO4 and FePO4. Moments alone do not
+keep an electron where it is put."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +48,10 @@ class Magnetism:
         """Copies of the structure with starting moments, by name of the state.
 
         With as many ions as metal sites, or none, all sites are alike. Between, an electron an ion
-        is shared by all sites (``mixed``) or belongs to those nearest to the ions (``localised``).
-        Where alternating signs are tried they come first, with localised moments: the first state
-        is the one that is relaxed, and these are the states of insulators.
+        is shared by all sites (``mixed``) or belongs to those nearest to the ions (``localised``),
+        whose anions then move by :data:`BREATHING_A`. Where alternating signs are tried they come
+        first, with localised moments: the first state is the one that is relaxed, and these are the
+        states of insulators.
         """
         sizes = self._sizes(atoms, ion)
         signs = {"fm": np.ones(len(self._sites(atoms)))}
@@ -49,7 +61,8 @@ class Magnetism:
         found = {}
         for name, sign in signs.items():
             for state, size in sizes.items():
-                found["_".join(filter(None, (name, state)))] = self._with(atoms, sign * size)
+                start = self._breathed(atoms, size) if state == "localised" else atoms
+                found["_".join(filter(None, (name, state)))] = self._with(start, sign * size)
         if self.non_magnetic:
             found["nm"] = self._with(atoms, np.zeros(len(self._sites(atoms))))
         return found
@@ -76,6 +89,18 @@ class Magnetism:
         localised = np.full(len(sites), self.oxidised)
         localised[nearest] = self.reduced
         return {"mixed": mean, "localised": localised}
+
+    def _breathed(self, atoms: Atoms, sizes: np.ndarray) -> Atoms:
+        """Anions moved along their bonds to the metal; ions and metal stay."""
+        moved = atoms.copy()
+        anions = np.flatnonzero(np.isin(atoms.numbers, ANIONS))
+        for site, size in zip(self._sites(atoms), sizes, strict=True):
+            bonds = atoms.get_distances(site, anions, mic=True, vector=True)
+            lengths = np.linalg.norm(bonds, axis=1)
+            own = lengths < COORDINATION * lengths.min()
+            sign = 1.0 if size == self.reduced else -1.0
+            moved.positions[anions[own]] += sign * BREATHING_A * bonds[own] / lengths[own, None]
+        return moved
 
     def _alternating(self, atoms: Atoms) -> dict[str, np.ndarray]:
         """Half of the sites up: the choice with the most antiparallel nearest neighbours."""
