@@ -112,9 +112,12 @@ class VoltageRecipe:
         Raises:
             ReferenceEngineError: Not relaxed, or the state is not the one it was started as.
         """
-        plain = next(iter(self.starts(atoms).values()))
-        states = self.starts(engine.good_start(plain, self.settings(plain)))
+        states = self.starts(atoms)
         first, *others = states
+        plain = states[first]
+        good = engine.good_start(plain, self.settings(plain))
+        if good is not plain:
+            states = self.starts(good)
         settings = self.settings(plain)
         measured = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
         work = measured * states[first].get_volume()
