@@ -30,6 +30,7 @@ CARD = CardRecord(
 )
 MODEL = ModelRecord(card=CARD, weights_sha256="w", code_sha256="c", packages={"p": "1"}, own=True)
 SETTINGS = RunSettings(device="cpu", dtype="default")
+TASK = SurfaceEnergy()
 
 
 class Cases(SurfaceEnergy):
@@ -91,14 +92,16 @@ def test_no_cases_at_all():
     ],
 )
 def test_everything_that_matters_changes_the_key(model, settings, version, digest, protocol):
-    base = content_key(MODEL, SETTINGS, "1", make_case(digest="d"), "fixed", {})
-    other = content_key(model, settings, version, make_case(digest=digest), protocol, {})
+    base = content_key(MODEL, SETTINGS, "1", TASK, make_case(digest="d"), "fixed")
+    other = content_key(model, settings, version, TASK, make_case(digest=digest), protocol)
     assert other != base
 
 
 def test_reference_value_does_not_change_the_key():
     """Scores follow a refined reference; predictions need not be made again."""
-    keys = {content_key(MODEL, SETTINGS, "1", make_case(value=v), "fixed", {}) for v in (1.0, 2.0)}
+    keys = {
+        content_key(MODEL, SETTINGS, "1", TASK, make_case(value=v), "fixed") for v in (1.0, 2.0)
+    }
     assert len(keys) == 1
 
 
@@ -106,13 +109,13 @@ def test_details_that_predictions_use_change_the_key():
     """Works of separation are made with the DFT surface energy, which may be refined."""
     cases = [replace(make_case(), details={"surface_energy_j_per_m2": v}) for v in (1.0, 1.0, 2.0)]
     task = load_task("grain_boundary")
-    keys = [content_key(MODEL, SETTINGS, "1", c, "fixed", task.inputs(c)) for c in cases]
+    keys = [content_key(MODEL, SETTINGS, "1", task, c, "fixed") for c in cases]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_card_texts_do_not_change_the_key():
     other = MODEL.model_copy(update={"card": CARD.model_copy(update={"title": "new"})})
-    keys = {content_key(m, SETTINGS, "1", make_case(), "fixed", {}) for m in (MODEL, other)}
+    keys = {content_key(m, SETTINGS, "1", TASK, make_case(), "fixed") for m in (MODEL, other)}
     assert len(keys) == 1
 
 

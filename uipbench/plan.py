@@ -89,8 +89,7 @@ def make_jobs(selection: Selection, model: ModelRecord, settings: RunSettings) -
         for case in selected_cases(task, selection.cases):
             for protocol in selection.protocols:
                 if in_tier(case, protocol, selection.tier):
-                    inputs = task.inputs(case)
-                    key = content_key(model, settings, version, case, protocol, inputs)
+                    key = content_key(model, settings, version, task, case, protocol)
                     jobs.append(Job(task, case, protocol, key))
     _check_patterns(selection)
     return jobs
@@ -108,9 +107,9 @@ def content_key(  # noqa: PLR0913, PLR0917
     model: ModelRecord,
     settings: RunSettings,
     version: str,
+    task: Task,
     case: Case,
     protocol: str,
-    inputs: Mapping[str, object],
 ) -> str:
     """Digest of everything that determines the outcome.
 
@@ -118,10 +117,11 @@ def content_key(  # noqa: PLR0913, PLR0917
         model: The model.
         settings: Options that change predictions.
         version: Of the task for this model: :func:`physics_version`.
-        case: The case, by its structures.
+        task: Says what it uses of the case beside the structures.
+        case: The case.
         protocol: ``fixed`` or ``relaxed``.
-        inputs: What else of the case the task uses: :meth:`uipbench.task.Task.inputs`.
     """
+    inputs = task.inputs(case)
     content: Mapping[str, object] = {
         "weights": model.weights_sha256,
         "code": model.code_sha256,

@@ -202,8 +202,7 @@ class Session:
 
         def is_fresh(record: CaseRecord) -> bool:
             case = cases[record.case_id]
-            inputs = task.inputs(case)
-            key = content_key(self.record, settings, version, case, record.protocol, inputs)
+            key = content_key(self.record, settings, version, task, case, record.protocol)
             return record.key == key
 
         return [r for r in self.records(task) if r.case_id in cases and is_fresh(r)]

@@ -175,10 +175,7 @@ def make_result(
             CaseRecord(
                 case_id=case_id,
                 protocol=protocol,
-                key=key
-                or content_key(
-                    model, settings, version, cases[case_id], protocol, task.inputs(cases[case_id])
-                ),
+                key=key or content_key(model, settings, version, task, cases[case_id], protocol),
                 outcome=outcome_record(outcome),
             )
             for protocol, of_protocol in outcomes.items()

@@ -107,8 +107,7 @@ def changed_cases(
 
     def present_key(record: CaseRecord) -> str:
         case = cases[record.case_id]
-        inputs = task.inputs(case)
-        return content_key(stored.model, stored.settings, version, case, record.protocol, inputs)
+        return content_key(stored.model, stored.settings, version, task, case, record.protocol)
 
     different = {(r.case_id, r.protocol) for r in known if r.key != present_key(r)}
     return frozenset() if len(different) == len(known) > 1 else frozenset(different)

@@ -161,8 +161,7 @@ def _split(
         if case is None:
             continue
         place = (task.name, record.protocol)
-        inputs = task.inputs(case)
-        key = content_key(result.model, result.settings, version, case, record.protocol, inputs)
+        key = content_key(result.model, result.settings, version, task, case, record.protocol)
         if record.key == key:
             current.setdefault(place, {})[case.id] = record.as_outcome()
         else:

@@ -139,7 +139,7 @@ def _records(task: Task, result: ResultFile) -> Iterator[str]:
         elif case is None or record.protocol not in case.protocols:
             yield f"{where}: no such case here; update uipbench and score again"
         elif record.key != content_key(
-            result.model, result.settings, version, case, record.protocol, task.inputs(case)
+            result.model, result.settings, version, task, case, record.protocol
         ):
             yield f"{where}: its key is not that of this model, task, case and settings"
         else:
