@@ -15,6 +15,7 @@ from uipbench.reference.guide import (
     STRAINS,
     Guide,
     hessian,
+    stiffened,
 )
 from uipbench.reference.settings import DftSettings
 
@@ -125,18 +126,66 @@ def test_a_relaxation_that_began_plainly_goes_on_plainly(engines, monkeypatch):
 
 
 def test_a_cell_starts_with_a_curvature_too(engines):
-    sheared = bulk("Al", a=4.07, cubic=True)
-    sheared.set_cell(sheared.cell @ [[1, 0, 0.01], [0, 1.01, 0], [0, 0, 1]], scale_atoms=True)
-    limits = {"fmax": 0.005, "pressure": 0.0}
-    plain, guided = plain_and_guided(
-        engines, lambda engine: engine.relax_to_pressure(sheared, SETTINGS, **limits)
-    )
+    plain, guided = plain_and_guided(engines, cell_relaxed)
     for found, _ in (plain, guided):
         lengths = found.atoms.cell.lengths()
         assert lengths == pytest.approx([lengths.mean()] * 3, abs=0.01)  # cubic again
     volumes = [found.atoms.get_volume() for found, _ in (plain, guided)]
     assert volumes[1] == pytest.approx(volumes[0], rel=2e-3)
     assert guided[1] < plain[1]
+
+
+def sheared_cell():
+    atoms = bulk("Al", a=4.07, cubic=True)
+    atoms.set_cell(atoms.cell @ [[1, 0, 0.01], [0, 1.01, 0], [0, 0, 1]], scale_atoms=True)
+    return atoms
+
+
+def cell_relaxed(engine):
+    return engine.relax_to_pressure(sheared_cell(), SETTINGS, fmax=0.005, pressure=0.0)
+
+
+def test_a_relaxation_that_began_with_softer_strains_goes_on_with_them(engines, monkeypatch):
+    cells = []
+
+    class Remembering(engine_module.StoredDft):
+        def calculate(self, atoms=None, *arguments, **options):
+            super().calculate(atoms, *arguments, **options)
+            cells.append(atoms.cell[:].copy())
+
+    def ways_taken():
+        engine, lines = engines(Softened())
+        cell_relaxed(engine)
+        return lines
+
+    with monkeypatch.context() as before:
+        before.setattr(engine_module, "StoredDft", Remembering)
+        before.setattr(engine_module, "stiffened", lambda curvature: curvature)
+        soft = ways_taken()
+    stiff = ways_taken()
+    known = [*cells]
+    monkeypatch.setattr(
+        engine_module.StoredDft,
+        "is_stored",
+        lambda _, atoms: any(np.allclose(atoms.cell[:], cell, atol=1e-7) for cell in known),
+    )
+    assert ways_taken() == soft != stiff
+
+
+def test_no_strain_starts_much_softer_than_the_stiffest():
+    soft = hessian(bulk("LiF", "rocksalt", a=4.06), Softened(), STRAINS)
+    shear = np.zeros(len(soft))
+    shear[[-8, -6]] = np.sqrt(0.5)
+    soft += (2.0 - shear @ soft @ shear) * np.outer(shear, shear)
+    stiff = stiffened(soft)
+    volume = np.zeros(len(soft))
+    volume[[-9, -5, -1]] = np.sqrt(1 / 3)
+    assert volume @ stiff @ volume == pytest.approx(volume @ soft @ volume)
+    assert np.allclose(stiff[:-9], soft[:-9])
+    at_rest = np.linalg.inv(np.linalg.inv(stiff)[-9:, -9:])
+    values = np.linalg.eigvalsh(at_rest)
+    assert values[0] == pytest.approx(guide.SOFTEST_STRAIN * values[-1])
+    assert np.linalg.eigvalsh(soft)[0] < values[0]
 
 
 def test_shear_is_one_coordinate():

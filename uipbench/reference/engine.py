@@ -14,14 +14,14 @@ from ase.optimize import BFGS
 
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
-from uipbench.reference.guide import NORMAL, STRAINS, Guide, coordinates
+from uipbench.reference.guide import NORMAL, STRAINS, Guide, coordinates, stiffened
 from uipbench.reference.joined_start import JoinedDft
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore
 from uipbench.units import GPA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ase import Atoms
@@ -244,31 +244,24 @@ class DftEngine:
     ) -> DftStructure:
         """Relax the :func:`coordinates`, from the potential's curvature where there is one."""
         free = partial(coordinates, strains=strains, pressure=pressure)
-        moving = atoms.copy()
-        moving.calc = calculator
-        optimiser = BFGS(free(moving), alpha=BFGS_ALPHA, logfile=None)
-        if self._guide and not self._has_begun(atoms, calculator, fmax, free):
-            optimiser.H0 = self._guide.curvature(atoms, strains)
-            keep_symmetry(moving)
+        for curvature in self._curvatures(atoms, strains):
+            begin = partial(_begun, atoms, calculator, curvature, free)
+            if _is_on_its_way(*begin(), fmax):
+                break
+        moving, optimiser = begin()
         return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=bool(strains))
 
-    def _has_begun(
-        self,
-        atoms: Atoms,
-        calculator: StoredDft,
-        fmax: float,
-        freedom: Callable[[Atoms], Atoms | FrechetCellFilter],
-    ) -> bool:
-        """Whether the store holds the second step from the plain start: then its way goes on."""
-        if not calculator.is_stored(atoms):
-            return False
-        second = atoms.copy()
-        second.calc = calculator
-        free = freedom(second)
-        if float(np.linalg.norm(free.get_forces(), axis=1).max()) < fmax:
-            return True
-        BFGS(free, alpha=BFGS_ALPHA, logfile=None).step()
-        return calculator.is_stored(second)
+    def _curvatures(
+        self, atoms: Atoms, strains: Sequence[tuple[int, int]]
+    ) -> Iterator[np.ndarray | None]:
+        """First curvatures: those of earlier versions, whose relaxations go on, then today's."""
+        yield None
+        if not self._guide:
+            return
+        curvature = self._guide.curvature(atoms, strains)
+        yield curvature
+        if strains == STRAINS:
+            yield stiffened(curvature)
 
     def _relaxed(  # noqa: PLR0913 - what the four kinds of relaxation share
         self,
@@ -330,6 +323,32 @@ class DftEngine:
         structures = [scaled(atoms, shift + strain) for strain in EOS_STRAINS]
         energies = [self.single_point(s, settings).evaluation.energy for s in structures]
         return [s.get_volume() for s in structures], energies
+
+
+def _begun(
+    atoms: Atoms,
+    calculator: StoredDft,
+    curvature: np.ndarray | None,
+    freedom: Callable[[Atoms], Atoms | FrechetCellFilter],
+) -> tuple[Atoms, BFGS]:
+    """A copy of the structure and the optimiser that moves it."""
+    moving = atoms.copy()
+    moving.calc = calculator
+    optimiser = BFGS(freedom(moving), alpha=BFGS_ALPHA, logfile=None)
+    if curvature is not None:
+        optimiser.H0 = curvature
+        keep_symmetry(moving)
+    return moving, optimiser
+
+
+def _is_on_its_way(moving: Atoms, optimiser: BFGS, fmax: float) -> bool:
+    """Whether the store holds the second step of this way, or the first is the last."""
+    if not moving.calc.is_stored(moving):
+        return False
+    if float(np.linalg.norm(optimiser.atoms.get_forces(), axis=1).max()) < fmax:
+        return True
+    optimiser.step()
+    return bool(moving.calc.is_stored(moving))
 
 
 def _pressure(found: DftStructure) -> float:
