@@ -360,7 +360,30 @@ def test_other_magnetic_states_are_tried_and_the_best_is_relaxed():
     assert found.evaluation.magmoms.sum() > 15
     assert found.settings == recipe.settings(start)
     assert len(engine.pressures) == 1
-    assert len(engine.points) == 5  # four states, the best one relaxed again
+    assert len(engine.points) == 3  # two localised states, the better one relaxed again
+
+
+def test_the_pressure_of_the_basis_is_measured_once_for_all_orderings_of_a_content():
+    class Noting(ToyEngine):
+        def basis_pressure(self, atoms, settings, cutoff_ev):
+            seen.append((atoms.cell[:].copy(), settings.kpts))
+            return super().basis_pressure(atoms, settings, cutoff_ev)
+
+    seen = []
+    recipe = BY_ID["lixfepo4"]
+    for role, atoms in recipe.structures().items():
+        if role.startswith("x1_2"):
+            recipe.relaxed(Noting(toy_energy), atoms)
+    assert len(seen) == 3
+    assert all(np.array_equal(seen[0][0], cell) and kpts == seen[0][1] for cell, kpts in seen)
+
+
+def test_mixed_states_are_tried_where_the_first_one_is_mixed():
+    recipe = BY_ID["lixcoo2"]
+    states = recipe.starts(recipe.structures()["x1_2"])
+    assert recipe.tried(states) == ["fm_mixed", "fm_localised", "nm"]
+    states = BY_ID["lixfepo4"].starts(BY_ID["lixfepo4"].structures()["x1_2_1"])
+    assert BY_ID["lixfepo4"].tried(states) == ["afm_localised", "fm_localised"]
 
 
 def test_flipped_state_is_an_error_with_case_and_remedy():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -107,20 +108,15 @@ class VoltageRecipe:
 
         The first state is relaxed; the others are computed at its geometry, and the best of them is
         relaxed from there if it is lower. The mesh is that of the recipe's start, whether or not a
-        potential relaxes it first; the pressure of the basis that of the first calculation.
+        potential relaxes it first.
 
         Raises:
             ReferenceEngineError: Not relaxed, or the state is not the one it was started as.
         """
-        states = self.starts(atoms)
-        first, *others = states
-        plain = states[first]
-        good = engine.good_start(plain, self.settings(plain))
-        if good is not plain:
-            states = self.starts(good)
-        settings = self.settings(plain)
-        measured = engine.basis_pressure(states[first], settings, self.host.stress_cutoff_ev)
-        work = measured * states[first].get_volume()
+        states = self._good_starts(engine, atoms)
+        first, *others = self.tried(states)
+        settings = self.settings(atoms)
+        work = self._basis_work(engine, atoms)
 
         def relax(start: Atoms) -> DftStructure:
             pressure = work / start.get_volume()
@@ -144,6 +140,38 @@ class VoltageRecipe:
             msg = f"{self.id}: {atoms.symbols} as {best}: {wrong}; make that state a start"
             raise ReferenceEngineError(msg)
         return best, found
+
+    def _good_starts(self, engine: DftEngine, atoms: Atoms) -> dict[str, Atoms]:
+        """As of :meth:`starts`, where a potential relaxes the first state to."""
+        states = self.starts(atoms)
+        plain = next(iter(states.values()))
+        good = engine.good_start(plain, self.settings(plain))
+        return states if good is plain else self.starts(good)
+
+    def _basis_work(self, engine: DftEngine, atoms: Atoms) -> float:
+        """Pressure of the basis times volume in eV, measured once for all orderings of a content.
+
+        It is a sum over atoms, wherever they are (:class:`AtBasisPressure` has the source).
+        """
+        contents = Counter(atoms.numbers.tolist())
+        alike = (a for a in self.structures().values() if Counter(a.numbers.tolist()) == contents)
+        ordering = next(alike, atoms)
+        start = next(iter(self._good_starts(engine, ordering).values()))
+        settings = self.settings(ordering)
+        measured = engine.basis_pressure(start, settings, self.host.stress_cutoff_ev)
+        return float(measured * start.get_volume())
+
+    @staticmethod
+    def tried(states: Mapping[str, Atoms]) -> list[str]:
+        """Names of the states that are computed, the one that is relaxed first.
+
+        At the geometry of a localised state, a mixed one is none: its electrons go where the anions
+        make room for them.
+        """
+        first, *others = states
+        if first.endswith("localised"):
+            others = [name for name in others if not name.endswith("mixed")]
+        return [first, *others]
 
     def convergence_point(self, engine: DftEngine) -> ConvergencePoint:
         """Average voltage of the starts at the two ends, not relaxed, first magnetic states."""

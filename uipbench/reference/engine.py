@@ -246,7 +246,7 @@ class DftEngine:
         free = partial(coordinates, strains=strains, pressure=pressure)
         for curvature in self._curvatures(atoms, strains):
             begin = partial(_begun, atoms, calculator, curvature, free)
-            if _is_on_its_way(*begin(), fmax):
+            if not self._guide or _is_on_its_way(*begin(), fmax):
                 break
         moving, optimiser = begin()
         return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=bool(strains))
