@@ -184,7 +184,11 @@ OLIVINE = Host(
     ),
     kpoint_length=10.0,  # 3 × 2 × 1: both ends are insulators
     smearing_ev=0.05,
-    magnetism=Magnetism(symbol="Fe", oxidised=4.2, reduced=3.7, antiferromagnetic=True),
+    # mixed at x = 1/2: 0.19 eV above the localised state (24 atoms) after four steps, and then not
+    # self-consistent
+    magnetism=Magnetism(
+        symbol="Fe", oxidised=4.2, reduced=3.7, antiferromagnetic=True, mixed=False
+    ),
     hubbard={"Fe": ":d,5.3,0"},
 )
 

@@ -36,6 +36,7 @@ class Magnetism:
         reduced: Moment of a site with one in µB.
         antiferromagnetic: Whether alternating signs are tried.
         non_magnetic: Whether vanishing moments are tried.
+        mixed: Whether electrons that all sites share are tried beside those on sites.
     """
 
     symbol: str
@@ -43,21 +44,20 @@ class Magnetism:
     reduced: float
     antiferromagnetic: bool = False
     non_magnetic: bool = False
+    mixed: bool = True
 
     def starts(self, atoms: Atoms, ion: str = "Li") -> dict[str, Atoms]:
         """Copies of the structure with starting moments, by name of the state.
 
         With as many ions as metal sites, or none, all sites are alike. Between, an electron an ion
         is shared by all sites (``mixed``) or belongs to those nearest to the ions (``localised``),
-        whose anions then move by :data:`BREATHING_A`. Where alternating signs are tried they come
-        first, with localised moments: the first state is the one that is relaxed, and these are the
-        states of insulators.
+        whose anions then move by :data:`BREATHING_A`. The first state is the one that is relaxed:
+        localised, with alternating signs where these are tried, as in insulators.
         """
         sizes = self._sizes(atoms, ion)
         signs = {"fm": np.ones(len(self._sites(atoms)))}
         if self.antiferromagnetic:
             signs = self._alternating(atoms) | signs
-            sizes = dict(sorted(sizes.items()))
         found = {}
         for name, sign in signs.items():
             for state, size in sizes.items():
@@ -88,7 +88,7 @@ class Magnetism:
         nearest = np.argsort(np.round(distances, 3), kind="stable")[: len(ions)]
         localised = np.full(len(sites), self.oxidised)
         localised[nearest] = self.reduced
-        return {"mixed": mean, "localised": localised}
+        return {"localised": localised} | ({"mixed": mean} if self.mixed else {})
 
     def _breathed(self, atoms: Atoms, sizes: np.ndarray) -> Atoms:
         """Anions moved along their bonds to the metal; ions and metal stay."""

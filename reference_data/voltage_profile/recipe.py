@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -106,15 +105,16 @@ class VoltageRecipe:
     def relaxed(self, engine: DftEngine, atoms: Atoms) -> tuple[str, DftStructure]:
         """The best magnetic state of one ordering, cell and positions relaxed, and its name.
 
-        The first state is relaxed; the others are computed at its geometry, and the best of them is
-        relaxed from there if it is lower. The mesh is that of the recipe's start, whether or not a
+        The first state is relaxed; the others are computed at its geometry (mixed ones at the
+        start, since anions that make room for an electron keep it), and the best of them is relaxed
+        from there if it is lower. The mesh is that of the recipe's start, whether or not a
         potential relaxes it first.
 
         Raises:
             ReferenceEngineError: Not relaxed, or the state is not the one it was started as.
         """
         states = self._good_starts(engine, atoms)
-        first, *others = self.tried(states)
+        first, *others = states
         settings = self.settings(atoms)
         work = self._basis_work(engine, atoms)
 
@@ -128,8 +128,10 @@ class VoltageRecipe:
         best, found = first, relax(states[first])
         trials = {}
         for name in others:
-            trial = found.atoms.copy()
-            trial.set_initial_magnetic_moments(states[name].get_initial_magnetic_moments())
+            trial = states[name]
+            if not name.endswith("mixed"):
+                trial = found.atoms.copy()
+                trial.set_initial_magnetic_moments(states[name].get_initial_magnetic_moments())
             trials[name] = engine.single_point(trial, settings)
         kept = {name: trial for name, trial in trials.items() if not _flipped(trial)}
         lowest = min(kept, key=lambda name: energy(kept[name]), default=first)
@@ -149,29 +151,23 @@ class VoltageRecipe:
         return states if good is plain else self.starts(good)
 
     def _basis_work(self, engine: DftEngine, atoms: Atoms) -> float:
-        """Pressure of the basis times volume in eV, measured once for all orderings of a content.
+        """Pressure of the basis times volume in eV: measured at the ends, additive between them.
 
-        It is a sum over atoms, wherever they are (:class:`AtBasisPressure` has the source).
+        LixCoO2 with x = 1/3: −11.176 eV in 10 atoms, measured −11.202, a difference of 0.04 GPa
+        (:class:`uipbench.reference.guide.AtBasisPressure` has the source).
         """
-        contents = Counter(atoms.numbers.tolist())
-        alike = (a for a in self.structures().values() if Counter(a.numbers.tolist()) == contents)
-        ordering = next(alike, atoms)
-        start = next(iter(self._good_starts(engine, ordering).values()))
-        settings = self.settings(ordering)
-        measured = engine.basis_pressure(start, settings, self.host.stress_cutoff_ev)
+        _, *_, last = ends = list(self.structures().values())
+        counts = [_host_and_ions(end) for end in (ends[0], last)]
+        works = [self._measured_work(engine, end) for end in (ends[0], last)]
+        wanted = _host_and_ions(atoms)
+        if wanted in counts:
+            return works[counts.index(wanted)]
+        return float(np.linalg.solve(np.transpose(counts), wanted) @ works)
+
+    def _measured_work(self, engine: DftEngine, atoms: Atoms) -> float:
+        start = next(iter(self._good_starts(engine, atoms).values()))
+        measured = engine.basis_pressure(start, self.settings(atoms), self.host.stress_cutoff_ev)
         return float(measured * start.get_volume())
-
-    @staticmethod
-    def tried(states: Mapping[str, Atoms]) -> list[str]:
-        """Names of the states that are computed, the one that is relaxed first.
-
-        At the geometry of a localised state, a mixed one is none: its electrons go where the anions
-        make room for them.
-        """
-        first, *others = states
-        if first.endswith("localised"):
-            others = [name for name in others if not name.endswith("mixed")]
-        return [first, *others]
 
     def convergence_point(self, engine: DftEngine) -> ConvergencePoint:
         """Average voltage of the starts at the two ends, not relaxed, first magnetic states."""
@@ -224,6 +220,11 @@ class VoltageRecipe:
             "phase_behaviour": phase_behaviour(series, energies_of(found)),
             **magnetic,
         }
+
+
+def _host_and_ions(atoms: Atoms) -> tuple[int, int]:
+    ions = atoms.get_chemical_symbols().count("Li")
+    return len(atoms) - ions, ions
 
 
 def _flipped(structure: DftStructure) -> str:
