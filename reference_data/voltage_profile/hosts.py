@@ -218,7 +218,7 @@ HOSTS = (
     _layered_oxide(
         "Co",
         crystals.layered_oxide("Co", 2.83, 14.1, 0.26),
-        Magnetism(symbol="Co", oxidised=1.0, reduced=0.0, non_magnetic=True),
+        Magnetism(symbol="Co", oxidised=1.0, reduced=0.0, non_magnetic=True, breathing_a=0.0),
         3.32,
     ),
     _alloy(
