@@ -41,3 +41,18 @@ def test_an_axis_holds_its_values(values: list[float]) -> None:
     assert axis.high >= max(values)
     assert 2 <= len(axis.ticks) <= 8
     assert all(0 <= axis.x(value) <= 240 for value in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("x0", "x = 0"),
+        ("x1_3", "x = 1/3"),
+        ("x1_2_1", "x = 1/2, 1"),
+        ("x1_2_stage", "x = 1/2, stage"),
+        ("slab_unrelaxed", "slab unrelaxed"),
+        ("liag_b2", "liag b2"),
+    ],
+)
+def test_contents_are_written_as_numbers(name, shown):
+    assert text.role(name) == shown

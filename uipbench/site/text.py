@@ -61,9 +61,23 @@ def unit(text: str) -> str:
     return re.sub(r"\b(A|angstrom)\b", "Å", raised)
 
 
+_CONTENT = re.compile(r"x(\d+)(?:_(\d+)(?:_(\w+))?)?")
+"""Role of a structure of a voltage profile."""
+
+
 def words(identifier: str) -> str:
     """``surface_energy`` as ``surface energy``."""
     return identifier.replace("_", " ")
+
+
+def role(name: str) -> str:
+    """``slab_a`` as ``slab a``; contents as numbers, ``x1_2_rows`` as ``x = 1/2, rows``."""
+    content = _CONTENT.fullmatch(name)
+    if content is None:
+        return words(name)
+    whole, part, ordering = content.groups()
+    fraction = f"{whole}/{part}" if part else whole
+    return f"x = {fraction}" + (f", {words(ordering)}" if ordering else "")
 
 
 def label(key: str) -> str:

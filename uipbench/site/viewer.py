@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 from ase.data.colors import jmol_colors
 
-from uipbench.site.text import words
+from uipbench.site import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def viewer_data(case: Case) -> dict[str, Any]:
         "path": [_rounded(place) for place in path],
         "structures": [
             {
-                "role": words(role),
+                "role": text.role(role),
                 "formula": str(case.atoms(role).get_chemical_formula("metal")),
                 **_structure(atoms, part=bool(path) and role in images),
             }
