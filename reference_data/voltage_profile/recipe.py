@@ -156,9 +156,10 @@ class VoltageRecipe:
         LixCoO2 with x = 1/3: −11.176 eV in 10 atoms, measured −11.202, a difference of 0.04 GPa
         (:class:`uipbench.reference.guide.AtBasisPressure` has the source).
         """
-        _, *_, last = ends = list(self.structures().values())
-        counts = [_host_and_ions(end) for end in (ends[0], last)]
-        works = [self._measured_work(engine, end) for end in (ends[0], last)]
+        structures = list(self.structures().values())
+        ends = structures[0], structures[-1]
+        counts = [_host_and_ions(end) for end in ends]
+        works = [self._measured_work(engine, end) for end in ends]
         wanted = _host_and_ions(atoms)
         if wanted in counts:
             return works[counts.index(wanted)]
