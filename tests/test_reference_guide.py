@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc110, surface
+from ase.optimize import BFGS
 
 from tests.toy_dft import ToyPotential, toy_engine
 from uipbench.reference import engine as engine_module
@@ -17,6 +18,7 @@ from uipbench.reference.guide import (
     hessian,
     stiffened,
 )
+from uipbench.reference.scaled_bfgs import ScaledBFGS
 from uipbench.reference.settings import DftSettings
 
 SETTINGS = DftSettings(cutoff_ev=400.0, kpts=(1, 1, 1), smearing_ev=0.1)
@@ -136,8 +138,10 @@ def test_a_cell_starts_with_a_curvature_too(engines):
 
 
 def sheared_cell():
-    atoms = bulk("Al", a=4.07, cubic=True)
+    """An atom is off its place too: strains of the toy metal alone take as many steps unguided."""
+    atoms = bulk("LiF", "rocksalt", a=4.06, cubic=True)
     atoms.set_cell(atoms.cell @ [[1, 0, 0.01], [0, 1.01, 0], [0, 0, 1]], scale_atoms=True)
+    atoms.positions[0] += [0.1, 0.05, 0.0]
     return atoms
 
 
@@ -170,6 +174,65 @@ def test_a_relaxation_that_began_with_softer_strains_goes_on_with_them(engines, 
         lambda _, atoms: any(np.allclose(atoms.cell[:], cell, atol=1e-7) for cell in known),
     )
     assert ways_taken() == soft != stiff
+
+
+def test_a_relaxation_that_began_unscaled_goes_on_so(engines, monkeypatch):
+    """The two kinds of way differ from the third structure on."""
+    seen = []
+
+    class Remembering(engine_module.StoredDft):
+        def calculate(self, atoms=None, *arguments, **options):
+            super().calculate(atoms, *arguments, **options)
+            seen.append(atoms.positions.copy())
+
+    def way_taken():
+        engine, lines = engines(Softened())
+        engine.relax_positions(slab("metal"), SETTINGS, fmax=0.01)
+        return lines
+
+    with monkeypatch.context() as before:
+        before.setattr(engine_module, "StoredDft", Remembering)
+        before.setattr(engine_module, "ScaledBFGS", BFGS)
+        unscaled = way_taken()
+    scaled = way_taken()
+    known = seen[:]
+
+    def is_stored(_, atoms):
+        return any(np.allclose(atoms.positions, each, atol=1e-7) for each in known)
+
+    monkeypatch.setattr(engine_module.StoredDft, "is_stored", is_stored)
+    assert way_taken() == unscaled != scaled
+    known = [positions for positions in seen if np.allclose(positions, seen[0])]
+    assert way_taken() == scaled
+
+
+@pytest.mark.parametrize("softness", [0.3, 0.5])
+def test_a_curvature_that_is_too_soft_everywhere_is_scaled(softness):
+    steps = []
+    for kind in (BFGS, ScaledBFGS):
+        atoms = slab("salt")
+        atoms.rattle(0.03, seed=2)
+        first = softness * hessian(atoms, ToyPotential())
+        atoms.calc = ToyPotential()
+        optimiser = kind(atoms, logfile=None)
+        optimiser.H0 = first
+        assert optimiser.run(fmax=0.01, steps=100)
+        steps.append(optimiser.nsteps)
+    assert steps[1] < steps[0]
+
+
+def test_a_curvature_is_not_made_softer():
+    """The first step of one that is too stiff has a ratio < 1: as plain BFGS."""
+    ends = []
+    for kind in (BFGS, ScaledBFGS):
+        atoms = slab("salt")
+        atoms.rattle(0.03, seed=2)
+        optimiser = kind(atoms, logfile=None)
+        optimiser.H0 = 3 * hessian(atoms, ToyPotential())
+        atoms.calc = ToyPotential()
+        optimiser.run(fmax=0.01, steps=3)
+        ends.append(atoms.positions.copy())
+    assert np.array_equal(*ends)
 
 
 def test_no_strain_starts_much_softer_than_the_stiffest():

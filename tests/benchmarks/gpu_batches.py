@@ -25,6 +25,7 @@ import numpy as np
 
 from tests.benchmarks.cheaper_calls import import_file
 from tests.benchmarks.many_cases import write_pairs
+from uipbench.edges import n_edges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,8 @@ def main() -> None:
     parser.add_argument("--runs", default="", help="Such as 1x1,4x32; 'none' leaves them out.")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--cases", nargs="*", default=[])
-    parser.add_argument("--copies", type=int, default=0, help="Slabs: the facets, scaled by 1 %.")
+    parser.add_argument("--least-atoms", type=int, default=1, help="Of the calls.")
+    parser.add_argument("--copies", type=int, default=0, help="Slabs: the facets, scaled by 1 %%.")
     given = parser.parse_args()
     words = [] if given.runs == "none" else given.runs.split(",")
     runs = [tuple(map(int, word.split("x"))) for word in words] if given.runs else RUNS
@@ -75,7 +77,7 @@ def calls(given: argparse.Namespace, sizes: list[int]) -> Iterator[dict[str, flo
     options = (given.checkpoint, given.device, "default", *variant)
     calculator, batch = module.load(*options), module.load_batch(*options)
     on_gpu = given.device != "cpu"
-    made = structures()
+    made = structures(given.least_atoms)
     one_by_one = [evaluated(calculator, batch, [atoms])[0] for atoms in made]
     for size in sizes:
         parts = [made[i : i + size] for i in range(0, len(made), size)]
@@ -95,6 +97,7 @@ def calls(given: argparse.Namespace, sizes: list[int]) -> Iterator[dict[str, flo
             "batch": size,
             "ms_per_structure": 1000 * seconds / len(made),
             "us_per_atom": 1e6 * seconds / sum(map(len, made)),
+            "most_edges": max(sum(map(n_edges, part)) for part in parts),
             "gpu_gb": torch.cuda.max_memory_allocated() / 1e9 if on_gpu else 0.0,
             "energy_apart_ev_per_atom": max(float(energy) for energy, _ in apart),
             "forces_apart_ev_per_a": max(float(forces) for _, forces in apart),
@@ -110,7 +113,7 @@ def evaluated(calculator: Any, batch: Any, part: list[Atoms]) -> list[dict[str, 
     return [dict(calculator.results)]
 
 
-def structures() -> list[Atoms]:
+def structures(least_atoms: int = 1) -> list[Atoms]:
     """As many of the cases' structures, small and large in turn as the cases come."""
     from uipbench.registry import load_tasks
 
@@ -119,6 +122,7 @@ def structures() -> list[Atoms]:
         for task in load_tasks().values()
         for case in task.cases()
         for role in case.structures
+        if len(case.atoms(role)) >= least_atoms
     ]
     order = np.random.default_rng(1).permutation(len(made))[:STRUCTURES]
     chosen = [made[i].copy() for i in order]
@@ -161,7 +165,7 @@ def whole_runs(
                 "apart": apart.get(worst),
                 "where": worst,
                 "exit": done.returncode,
-                "error": done.stderr[-300:] if done.returncode == 2 else "",
+                "error": "" if values else done.stderr[-600:],
                 "profile": json.loads(profile.read_text()) if profile else None,
             }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from uipbench.errors import ReferenceEngineError
 from uipbench.reference.gpaw_calculator import StoredDft
 from uipbench.reference.guide import NORMAL, STRAINS, Guide, coordinates, stiffened
 from uipbench.reference.joined_start import JoinedDft
+from uipbench.reference.scaled_bfgs import ScaledBFGS
 from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference.steps import Evaluation, StepStore
 from uipbench.units import GPA
@@ -246,9 +248,11 @@ class DftEngine:
         free = partial(coordinates, strains=strains, pressure=pressure)
         for curvature in self._curvatures(atoms, strains):
             begin = partial(_begun, atoms, calculator, curvature, free)
-            if not self._guide or _is_on_its_way(*begin(), fmax):
+            if not self._guide or _stored_steps(*begin(BFGS), fmax, max_steps) > 1:
                 break
-        moving, optimiser = begin()
+        ways = (BFGS,) if curvature is None else (ScaledBFGS, BFGS)
+        kind = max(ways, key=lambda way: _stored_steps(*begin(way), fmax, max_steps))
+        moving, optimiser = begin(kind)
         return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=bool(strains))
 
     def _curvatures(
@@ -330,25 +334,27 @@ def _begun(
     calculator: StoredDft,
     curvature: np.ndarray | None,
     freedom: Callable[[Atoms], Atoms | FrechetCellFilter],
+    kind: type[BFGS],
 ) -> tuple[Atoms, BFGS]:
     """A copy of the structure and the optimiser that moves it."""
     moving = atoms.copy()
     moving.calc = calculator
-    optimiser = BFGS(freedom(moving), alpha=BFGS_ALPHA, logfile=None)
+    optimiser = kind(freedom(moving), alpha=BFGS_ALPHA, logfile=None)
     if curvature is not None:
-        optimiser.H0 = curvature
+        optimiser.H0 = curvature.copy()  # BFGS writes into it
         keep_symmetry(moving)
     return moving, optimiser
 
 
-def _is_on_its_way(moving: Atoms, optimiser: BFGS, fmax: float) -> bool:
-    """Whether the store holds the second step of this way, or the first is the last."""
-    if not moving.calc.is_stored(moving):
-        return False
-    if float(np.linalg.norm(optimiser.atoms.get_forces(), axis=1).max()) < fmax:
-        return True
-    optimiser.step()
-    return bool(moving.calc.is_stored(moving))
+def _stored_steps(moving: Atoms, optimiser: BFGS, fmax: float, max_steps: int) -> float:
+    """How many steps of this way the store holds; infinite where its end is among them."""
+    for steps in range(max_steps + 1):
+        if not moving.calc.is_stored(moving):
+            return steps
+        if float(np.linalg.norm(optimiser.atoms.get_forces(), axis=1).max()) < fmax:
+            return math.inf
+        optimiser.step()
+    return max_steps
 
 
 def _pressure(found: DftStructure) -> float:
