@@ -334,3 +334,27 @@ def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign
     assert [r.outcome.values for r in result.records] == [
         r.outcome.values for r in undisturbed.records
     ]
+
+
+def test_a_checkout_without_an_installation_is_refused_before_the_work(tmp_path):
+    """Results name the version, which only an installation has."""
+    script = """
+import sys
+from importlib import metadata
+
+def version(name, known=metadata.version):
+    if name == "uipbench":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+
+metadata.version = version
+from uipbench.cli import main
+sys.argv = ["uipbench", "score", "emt"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    said = one_line_error(done)
+    assert "is not installed; run pip install -e " in said
+    assert not [*tmp_path.iterdir()]

@@ -6,7 +6,9 @@ import os
 import sys
 import warnings
 from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import click
@@ -86,6 +88,16 @@ def _leave_the_cores_to_the_workers() -> None:
         os.environ.setdefault(name, "1")
 
 
+def _has_a_version() -> None:
+    """Every result names it: a checkout without an installation is refused before the work."""
+    try:
+        version("uipbench")
+    except PackageNotFoundError:
+        folder = Path(__file__).resolve().parent.parent.parent
+        msg = f"uipbench runs from {folder}, but is not installed; run pip install -e {folder}"
+        raise UipbenchError(msg) from None
+
+
 def main() -> None:
     """Entry point: errors of uipbench become one line and exit code 2."""
     _leave_the_cores_to_the_workers()
@@ -93,6 +105,7 @@ def main() -> None:
     warnings.showwarning = partial(_show_warning, warnings.showwarning)
     _write_what_the_terminal_cannot()
     try:
+        _has_a_version()
         cli(standalone_mode=True)
     except UipbenchError as error:
         click.echo(f"uipbench: error: {error}", err=True)
