@@ -366,6 +366,14 @@ def test_other_magnetic_states_are_tried_and_the_best_is_relaxed():
     assert len(engine.points) == 3  # two localised states, the better one relaxed again
 
 
+@pytest.mark.parametrize(("role", "state"), [("x0", "fm"), ("x1", "nm")])
+def test_a_state_without_moments_is_called_non_magnetic(role, state):
+    """Low-spin cobalt(III), whose first state starts without them."""
+    recipe = BY_ID["lixcoo2"]
+    engine = ToyEngine(lambda atoms: toy_energy(atoms) - atoms.get_initial_magnetic_moments().sum())
+    assert recipe.relaxed(engine, recipe.structures()[role])[0] == state
+
+
 def test_the_pressure_of_the_basis_is_measured_at_both_ends_alone():
     engine = ToyEngine(toy_energy)
     recipe = BY_ID["lixfepo4"]

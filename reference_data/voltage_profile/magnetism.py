@@ -20,6 +20,12 @@ NEAREST_SHELL = 1.1
 COORDINATION = 1.25
 """Anions within this factor of a site's shortest distance belong to it."""
 
+NON_MAGNETIC = "nm"
+"""Name of the state without moments."""
+
+NO_MOMENT_MUB = 0.1
+"""A site has a moment from here on; low-spin cobalt(III) is left with 1e-15 µB."""
+
 BREATHING_A = 0.05
 """How far anions move away from a site with an electron, and towards one without, in the start of a
 localised state: half of the difference of the distances in LiFePO4 and FePO4. Moments alone do not
@@ -66,7 +72,7 @@ class Magnetism:
                 start = self._breathed(atoms, size) if state == "localised" else atoms
                 found["_".join(filter(None, (name, state)))] = self._with(start, sign * size)
         if self.non_magnetic:
-            found["nm"] = self._with(atoms, np.zeros(len(self._sites(atoms))))
+            found[NON_MAGNETIC] = self._with(atoms, np.zeros(len(self._sites(atoms))))
         return found
 
     def _sites(self, atoms: Atoms) -> np.ndarray:

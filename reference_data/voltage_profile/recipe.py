@@ -13,6 +13,7 @@ from uipbench.reference.recipe import ReferenceCase, case_file
 from uipbench.reference.settings import DftSettings, kpoint_mesh
 from uipbench.reference_data.surface_energy.recipes import SurfaceRecipe
 from uipbench.reference_data.surface_energy.slabs import MATERIALS, primitive_cell
+from uipbench.reference_data.voltage_profile.magnetism import NO_MOMENT_MUB, NON_MAGNETIC
 from uipbench.reference_data.voltage_profile.published import annotate
 from uipbench.reference_data.voltage_profile.values import (
     UNITS,
@@ -141,7 +142,7 @@ class VoltageRecipe:
         if wrong:
             msg = f"{self.id}: {atoms.symbols} as {best}: {wrong}; make that state a start"
             raise ReferenceEngineError(msg)
-        return best, found
+        return (NON_MAGNETIC if _has_no_moments(found) else best), found
 
     def _good_starts(self, engine: DftEngine, atoms: Atoms) -> dict[str, Atoms]:
         """As of :meth:`starts`, where a potential relaxes the first state to."""
@@ -226,6 +227,12 @@ class VoltageRecipe:
 def _host_and_ions(atoms: Atoms) -> tuple[int, int]:
     ions = atoms.get_chemical_symbols().count("Li")
     return len(atoms) - ions, ions
+
+
+def _has_no_moments(structure: DftStructure) -> bool:
+    """As LiCoO2, whichever way it was started; not so where no moments are tried at all."""
+    moments = structure.evaluation.magmoms
+    return moments is not None and bool(np.abs(moments).max() < NO_MOMENT_MUB)
 
 
 def _flipped(structure: DftStructure) -> str:

@@ -250,8 +250,11 @@ class DftEngine:
             begin = partial(_begun, atoms, calculator, curvature, free)
             if not self._guide or _stored_steps(*begin(BFGS), fmax, max_steps) > 1:
                 break
-        ways = (BFGS,) if curvature is None else (ScaledBFGS, BFGS)
-        kind = max(ways, key=lambda way: _stored_steps(*begin(way), fmax, max_steps))
+        kind = BFGS
+        if curvature is not None:
+            kind = max(
+                (ScaledBFGS, BFGS), key=lambda way: _stored_steps(*begin(way), fmax, max_steps)
+            )
         moving, optimiser = begin(kind)
         return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=bool(strains))
 
