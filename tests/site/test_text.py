@@ -24,6 +24,21 @@ def test_units_and_keys() -> None:
     assert (text.label("steps"), text.key_unit("steps")) == ("steps", "")
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("volume_x1_3_a3", "volume, x = 1/3"),
+        ("moment_x0_mub", "moment, x = 0"),
+        ("magnetic_state_x1_2_1", "magnetic state, x = 1/2, 1"),
+        ("x_max", "x max"),
+        ("x1", "x1"),
+        ("index_of_x", "index of x"),
+    ],
+)
+def test_details_of_a_content_name_it(key: str, shown: str) -> None:
+    assert text.label(key) == shown
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//x", "http://[", ""])
 def test_only_web_addresses_become_links(url: str) -> None:
     assert text.web_url(url) == ""

@@ -32,6 +32,7 @@ def environment() -> Environment:
         text.amount,
         text.unit,
         text.words,
+        text.named,
         text.role,
         text.clip,
         text.label,

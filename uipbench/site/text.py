@@ -80,10 +80,18 @@ def role(name: str) -> str:
     return f"x = {fraction}" + (f", {words(ordering)}" if ordering else "")
 
 
+def named(key: str) -> str:
+    """The words of a key; at its end the content that it belongs to, ``volume, x = 1/3``."""
+    content = re.search(r"(?<=.)_(x\d\w*)\Z", key)
+    if content is None:
+        return words(key)
+    return f"{words(key[: content.start()])}, {role(content[1])}"
+
+
 def label(key: str) -> str:
     """``area_a2`` as ``area``: the words of a key without its unit."""
     suffix = _unit_suffix(key)
-    return words(key.removesuffix(f"_{suffix}") if suffix else key)
+    return named(key.removesuffix(f"_{suffix}") if suffix else key)
 
 
 def key_unit(key: str) -> str:
