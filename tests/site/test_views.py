@@ -15,6 +15,7 @@ from tests.site.factories import REFERENCES, StandInTask, make_card, make_result
 from uipbench.casefiles import Quantity
 from uipbench.outcome import Predicted
 from uipbench.registry import load_tasks
+from uipbench.site.casepage import case_pages
 from uipbench.site.cells import cell_maker
 from uipbench.site.chemistry import by_chemistry, periodic_table, place
 from uipbench.site.costpage import cost_rows
@@ -58,6 +59,15 @@ def test_lines_and_steps_are_read_from_details() -> None:
     assert (line.x, line.y, line.y_title) == ((0.0, 0.5), (0.0, 0.4), "Energy, eV")
     assert (steps.x, steps.y) == ((0.0, 0.5, 0.5, 1.0), (4.0, 4.0, 3.0, 3.0))
     assert (steps.steps, steps.y_title) == (True, "Voltage, V")
+
+
+def test_counts_have_no_decimals() -> None:
+    tasks = load_tasks()
+    records = gather([], list(tasks.values()), frozenset())
+    pages = {page.case.id: page for page in case_pages(records, tasks["voltage_profile"])}
+    digits = {table.name: table.digits for table in pages["lixcoo2"].tables}
+    assert digits["stable_intermediates"] == 0
+    assert digits["average_voltage"] == 3
 
 
 def test_energies_of_structures_are_the_curve_of_dft() -> None:

@@ -48,6 +48,7 @@ class QuantityTable:
         name: Name of the quantity.
         scored: Whether it is the one that models are ranked by.
         axis: Axis of the dot strip.
+        digits: Decimals of its numbers; none where all are whole and without a unit, as counts.
     """
 
     name: str
@@ -56,6 +57,7 @@ class QuantityTable:
     published: tuple[Published, ...]
     rows: tuple[PredictionRow, ...]
     axis: Axis
+    digits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +131,16 @@ def _table(records: Records, make: CellMaker, case: Case, name: str) -> Quantity
     shown = [r for r in rows if scored or any(c.value is not None for c in r.cells.values())]
     reference = case.references[name]
     published = tuple(p for p in case.published if p.quantity == name and p.unit == reference.unit)
+    values = _shown_values(reference, published, shown)
+    counts = reference.unit == "1" and all(value.is_integer() for value in values)
     return QuantityTable(
         name=name,
         scored=scored,
         reference=reference,
         published=published,
         rows=tuple(shown),
-        axis=make_axis(_shown_values(reference, published, shown)),
+        axis=make_axis(values),
+        digits=0 if counts else 3,
     )
 
 
