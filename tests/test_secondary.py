@@ -273,6 +273,8 @@ def test_forces_by_kind_of_structure():
         "curve_10": force_sums(0.7 * dft, dft),
         "slab_a": force_sums(dft, dft),
         "interface": force_sums(0.001 + 0 * dft, 0.001 * dft),
+        "x0": force_sums(0.7 * dft, dft),
+        "x1_2_1": force_sums(0.7 * dft, dft),
     }
     outcomes = [predicted(1.0, sums), Failed(kind="x", message="y")]
     kinds = forces_by_kind(outcomes)
@@ -280,12 +282,13 @@ def test_forces_by_kind_of_structure():
         "curve": 2,
         "slab_a": 1,
         "interface": 1,
+        "x": 2,
     }
     assert kinds["curve"].softening_slope == pytest.approx(0.6)
     assert math.isnan(kinds["interface"].softening_slope)
     overall = force_score(outcomes)
-    assert overall.n_components == 48
-    assert overall.softening_slope == pytest.approx((0.5 + 0.7 + 1) / 3, rel=1e-3)
+    assert overall.n_components == 72
+    assert overall.softening_slope == pytest.approx((0.5 + 3 * 0.7 + 1) / 5, rel=1e-3)
 
 
 def test_listing_imports_nothing_heavy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,13 +108,14 @@ def force_score(outcomes: Iterable[Outcome]) -> ForceScore:
 
 
 def forces_by_kind(outcomes: Iterable[Outcome]) -> dict[str, ForceScore]:
-    """:func:`force_score` of each kind of structure: the role without its number.
+    """:func:`force_score` of each kind of structure: the role without the numbers at its end.
 
-    ``curve_0``, ``curve_1``, … of a binding curve are one kind, ``curve``.
+    ``curve_0``, ``curve_1``, … of a binding curve are one kind, ``curve``; ``x0``, ``x1_2``, … of a
+    voltage profile are ``x``.
     """
     groups: dict[str, list[Mapping[str, float]]] = {}
     for role, sums in _force_sums_of(outcomes):
-        groups.setdefault(role.rstrip("0123456789").rstrip("_"), []).append(sums)
+        groups.setdefault(re.sub(r"[_0-9]+\Z", "", role), []).append(sums)
     return {kind: _force_score(found) for kind, found in groups.items()}
 
 
