@@ -107,15 +107,20 @@ def force_score(outcomes: Iterable[Outcome]) -> ForceScore:
     return _force_score([sums for _, sums in _force_sums_of(outcomes)])
 
 
-def forces_by_kind(outcomes: Iterable[Outcome]) -> dict[str, ForceScore]:
-    """:func:`force_score` of each kind of structure: the role without the numbers at its end.
+def kind_of_role(role: str) -> str:
+    """The role without the numbers at its end.
 
     ``curve_0``, ``curve_1``, … of a binding curve are one kind, ``curve``; ``x0``, ``x1_2``, … of a
     voltage profile are ``x``.
     """
+    return re.sub(r"[_0-9]+\Z", "", role)
+
+
+def forces_by_kind(outcomes: Iterable[Outcome]) -> dict[str, ForceScore]:
+    """:func:`force_score` of each kind of structure (:func:`kind_of_role`)."""
     groups: dict[str, list[Mapping[str, float]]] = {}
     for role, sums in _force_sums_of(outcomes):
-        groups.setdefault(re.sub(r"[_0-9]+\Z", "", role), []).append(sums)
+        groups.setdefault(kind_of_role(role), []).append(sums)
     return {kind: _force_score(found) for kind, found in groups.items()}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from uipbench.metrics import kind_of_role
 from uipbench.reference.catalogue import headline, published_value
 from uipbench.reference.paw_check import cutoff_error
 
@@ -105,7 +106,7 @@ def _signed(value: float | None) -> str:
 
 
 def _mesh_label(files: Sequence[CaseFile]) -> str:
-    kinds = {file.roles[-1].rstrip("0123456789").rstrip("_") for file in files if file.roles}
+    kinds = {kind_of_role(file.roles[-1]) for file in files if file.roles}
     return f"k ({kinds.pop()})" if len(kinds) == 1 else "k-points"
 
 

@@ -248,13 +248,13 @@ class DftEngine:
         free = partial(coordinates, strains=strains, pressure=pressure)
         for curvature in self._curvatures(atoms, strains):
             begin = partial(_begun, atoms, calculator, curvature, free)
-            if not self._guide or _stored_steps(*begin(BFGS), fmax, max_steps) > 1:
+            unscaled = _stored_steps(*begin(BFGS), fmax, max_steps) if self._guide else 0
+            if unscaled > 1:
                 break
         kind = BFGS
         if curvature is not None:
-            kind = max(
-                (ScaledBFGS, BFGS), key=lambda way: _stored_steps(*begin(way), fmax, max_steps)
-            )
+            scaled = _stored_steps(*begin(ScaledBFGS), fmax, max_steps)
+            kind = BFGS if unscaled > scaled else ScaledBFGS
         moving, optimiser = begin(kind)
         return self._relaxed(optimiser, moving, settings, fmax, max_steps, stress=bool(strains))
 

@@ -82,7 +82,7 @@ def role(name: str) -> str:
 
 def named(key: str) -> str:
     """The words of a key; at its end the content that it belongs to, ``volume, x = 1/3``."""
-    content = re.search(r"(?<=.)_(x\d\w*)\Z", key)
+    content = re.search(rf"(?<=.)_({_CONTENT.pattern})\Z", key)
     if content is None:
         return words(key)
     return f"{words(key[: content.start()])}, {role(content[1])}"
