@@ -50,9 +50,9 @@ pytest.importorskip("spglib")
 
 RECIPES = recipes()
 BY_ID = {recipe.id: recipe for recipe in RECIPES}
-WANTED = {"Li", "LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl"}
-WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al"}
-CLOSED_SHELL = {"LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl"}
+WANTED = {"Li", "LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr"}
+WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al", "LiAl"}
+CLOSED_SHELL = {"LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr"}
 
 COPPER = MigrationRecipe(
     id="cu_vacancy",
@@ -220,7 +220,7 @@ def test_one_lithium_atom_is_missing():
     assert (symbols.count("Li"), symbols.count("O")) == (15, 8)
 
 
-@pytest.mark.parametrize("name", sorted({*PRIMITIVE, "Li3N", "Li3OCl", "LiTiS2"}))
+@pytest.mark.parametrize("name", sorted({*PRIMITIVE, "Li3N", "Li3OCl", "Li3OBr", "LiTiS2"}))
 def test_cells_have_the_density_of_the_crystal(name):
     material = at_lattice(name, starting_lattice(name))
     conventional = material.conventional()

@@ -279,6 +279,9 @@ def recipes() -> Sequence[BoundaryRecipe]:
         _case("full", "Cu", TILT_310, 24),
         _fixed_only("MgO", TILT_310, 24),
         _fixed_only("LiF", TILT_310, 24),
+        _case("full", "Li2S", FCC_TWIN, 6),
+        _case("full", "MgO", FCC_TWIN, 6),
+        _case("full", "LiCl", FCC_TWIN, 6),
         _case("full", "Na", BCC_TWIN, 10),
         _case("full", "Na", TILT_310, 12),
     ]

@@ -38,6 +38,19 @@ SIMPLE: Vectors = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 MIRRORED_LAYERS: Vectors = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (2 / 3, 4 / 3, 1 / 3))
 """A rhombohedral lattice in hexagonal vectors, the third one in the mirror plane normal to a."""
 
+
+def _antiperovskite(halogen: str, a: float) -> Material:
+    return Material(
+        spacegroup=221,
+        basis=((halogen, (0, 0, 0)), ("O", (0.5, 0.5, 0.5)), ("Li", (0.5, 0.5, 0))),
+        a=a,
+        chemistry="oxide halide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        smearing_ev=0.01,
+    )
+
+
 OWN: Mapping[str, Material] = {
     # Rabenau and Schulz, J. Less-Common Met. 50, 155 (1976), doi:10.1016/0022-5088(76)90263-0
     "Li3N": Material(
@@ -51,14 +64,17 @@ OWN: Mapping[str, Material] = {
         smearing_ev=0.01,
     ),
     # Zhao and Daemen, J. Am. Chem. Soc. 134, 15042 (2012), doi:10.1021/ja305709z
-    "Li3OCl": Material(
-        spacegroup=221,
-        basis=(("Cl", (0, 0, 0)), ("O", (0.5, 0.5, 0.5)), ("Li", (0.5, 0.5, 0))),
-        a=3.91,
-        chemistry="oxide halide",
-        cutoff_ev=520.0,
-        kpoint_length=25.0,
-        smearing_ev=0.01,
+    "Li3OCl": _antiperovskite("Cl", 3.91),
+    "Li3OBr": _antiperovskite("Br", 4.02),
+    # NaTl type (B32): two diamond lattices, one of them lithium's
+    "LiAl": Material(
+        spacegroup=227,
+        basis=(("Al", (0, 0, 0)), ("Li", (0.5, 0.5, 0.5))),
+        a=6.36,
+        chemistry="alloy",
+        cutoff_ev=400.0,
+        kpoint_length=40.0,
+        smearing_ev=0.1,
     ),
 }
 """Crystals that the surface-energy set lacks; lattice constants are starts of a DFT relaxation."""
@@ -66,7 +82,7 @@ OWN: Mapping[str, Material] = {
 MATERIALS: Mapping[str, Material] = {**SURFACE_MATERIALS, **OWN}
 
 PRIMITIVE: Mapping[str, Vectors] = {
-    **dict.fromkeys(("LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Cu", "Ag", "Al"), FCC),
+    **dict.fromkeys(("LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Cu", "Ag", "Al", "LiAl"), FCC),
     "Li": BCC,
     "LiCoO2": MIRRORED_LAYERS,
 }

@@ -29,6 +29,7 @@ EXPLAIN_ABOVE = 0.05
 
 TEST_OF_CLASS: Mapping[str, str] = {
     "metal": "li_vacancy",
+    "alloy": "lial_vacancy",
     "halide": "licl_vacancy",
     "oxide": "li2o_vacancy",
     "nitride": "li2o_vacancy",

@@ -93,6 +93,25 @@ def _antifluorite(compound: str, other_charge: float | None = None) -> Migration
     )
 
 
+def _antiperovskite(compound: str, tier: Literal["quick", "full"]) -> MigrationRecipe:
+    """Hop along an edge of the octahedron of lithium around oxygen."""
+    return MigrationRecipe(
+        id=f"{compound.lower()}_vacancy",
+        title=f"{compound}, vacancy",
+        site=CrystalVacancy(
+            material=compound,
+            vectors=BCC,
+            repeat=(2, 2, 2),
+            start=(0.5, 0.5, 0.0),
+            end=(0.5, 0.0, 0.5),
+        ),
+        crystal=MATERIALS[compound],
+        charge=-1.0,
+        kpoint_length=INSULATOR_LENGTH_A,
+        tier=tier,
+    )
+
+
 def _adatom(  # noqa: PLR0913, PLR0917
     metal: str,
     facet: str,
@@ -156,16 +175,20 @@ NITRIDE = MigrationRecipe(
     kpoint_length=INSULATOR_LENGTH_A,
 )
 
-ANTIPEROVSKITE = MigrationRecipe(
-    id="li3ocl_vacancy",
-    title="Li3OCl, vacancy",
+# A row along ⟨111⟩ alternates Li, Al and two empty sites; the midpoint is a centre of inversion.
+ALLOY = MigrationRecipe(
+    id="lial_vacancy",
+    title="LiAl, vacancy",
     site=CrystalVacancy(
-        material="Li3OCl", vectors=BCC, repeat=(2, 2, 2), start=(0.5, 0.5, 0.0), end=(0.5, 0.0, 0.5)
+        material="LiAl",
+        vectors=SIMPLE,
+        repeat=(1, 1, 1),
+        start=(0.5, 0.5, 0.5),
+        end=(0.75, 0.75, 0.75),
     ),
-    crystal=MATERIALS["Li3OCl"],
-    charge=-1.0,
-    kpoint_length=INSULATOR_LENGTH_A,
-    tier="quick",
+    crystal=MATERIALS["LiAl"],
+    charge=0.0,
+    kpoint_length=40.0,
 )
 
 LAYERED_SULFIDE = MigrationRecipe(
@@ -220,9 +243,11 @@ HOPS = (
     _rocksalt("LiBr", "quick"),
     _adatom("Al", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
     _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0), "quick"),
-    ANTIPEROVSKITE,
+    _antiperovskite("Li3OCl", "quick"),
     _rocksalt("LiI", "quick"),
     NITRIDE,
+    ALLOY,
+    _antiperovskite("Li3OBr", "full"),
     LAYERED_OXIDE,
     _adatom("Li", "bcc110", (2, 2, 5), "longbridge", (0.0, 1.0)),
     _adatom("Cu", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
@@ -238,8 +263,8 @@ def recipes() -> Sequence[MigrationRecipe]:
 
 
 def convergence_cases() -> Sequence[str]:
-    """Cases whose convergence is tested: a metal, a halide, an oxide, a layered sulfide."""
-    return ("li_vacancy", "licl_vacancy", "li2o_vacancy", "litis2_vacancy")
+    """Cases whose convergence is tested: metal, alloy, halide, oxide, layered sulfide."""
+    return ("li_vacancy", "lial_vacancy", "licl_vacancy", "li2o_vacancy", "litis2_vacancy")
 
 
 def convergence_variants(recipe: MigrationRecipe) -> dict[str, MigrationRecipe]:
