@@ -67,6 +67,12 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message):
     assert "Traceback" not in done.stderr
 
 
+def test_what_is_done_is_said_and_left_alone():
+    done = run("compute", TASK, "al_111")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "al_111: done already; --again computes it once more\n"
+
+
 @pytest.mark.parametrize("arguments", [["compute", TASK], ["convergence", TASK], ["check-paw"]])
 def test_missing_gpaw_names_what_to_install(arguments):
     try:

@@ -52,6 +52,14 @@ def _run_jobs(kind: Kind | None, task: str, ids: Sequence[str], jobs: int, *, ag
     from uipbench.reference.gpaw_calculator import code_version
 
     chosen = queue.select_jobs(task, ids, kind=kind)
+    if ids and not again:
+        done = [job.name for job in chosen if queue.is_done(task, job)]
+        for name in done:
+            _say(f"{name}: done already; --again computes it once more")
+        chosen = [job for job in chosen if job.name not in done]
+        ids = [job.recipe.id for job in chosen]
+        if not ids:
+            return
     code_version()
     if jobs == 1 and _one_thread():
         sys.exit(1 if queue.compute(task, chosen, again=again, log=_say) else 0)
