@@ -44,6 +44,8 @@ class Candidate(_Strict):
         atoms: Number of atoms after merging.
         rigid: γ in J/m² as built, by the potential.
         relaxed: γ in J/m² relaxed by the potential; None where the rigid one was too high to try.
+        displaced_seed: Seed of the random displacements after which it was relaxed once more, if
+            it was.
     """
 
     shifted_centre: bool
@@ -53,6 +55,7 @@ class Candidate(_Strict):
     atoms: int
     rigid: float
     relaxed: float | None = None
+    displaced_seed: int | None = None
 
     @property
     def translation(self) -> Translation:
