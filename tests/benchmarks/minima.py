@@ -5,7 +5,8 @@
 Forces keep the symmetry of a structure, so that a relaxation can end on a saddle (Si(110) did). A
 potential is no proof, but a cheap look: each structure is relaxed by it as it is and after random
 displacements of 0.1 Å, boundaries with their length along the normal, and the difference of the
-lowest is printed (meV; below zero the displaced one is lower). The model's packages must be in this environment.
+lowest is printed (meV; below zero the displaced one is lower). The model's packages must be in this
+environment.
 """
 
 from __future__ import annotations
