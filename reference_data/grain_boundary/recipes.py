@@ -64,8 +64,8 @@ FIXED_ONLY = (
 
 
 SPIN_PAIRED = (
-    "Without spin: a spin-polarised calculation of the start, begun with 1 µB on Co, ends without "
-    "moments."
+    "Without spin: a spin-polarised calculation of another translation of the grains, begun with "
+    "1 µB on Co, ended without moments."
 )
 
 
