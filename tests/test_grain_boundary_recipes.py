@@ -381,20 +381,23 @@ def test_the_work_of_separation_comes_with_the_case_of_the_facet(engine):
 
 
 def test_a_case_computed_again_is_held_against_the_stored_one(engine, tmp_path):
-    """Energies to 1 meV and 1 mJ/m², lengths as the limit on the stress allows."""
+    """Energies to 1 meV and 1 mJ/m², lengths and tractions as what they follow from allows."""
     pytest.importorskip("pymatgen")
     fresh = BY_ID["cu_s3_111"].compute(engine)
     write_case(tmp_path / "cases", fresh.file, fresh.extxyz())
     (stored,) = load_cases(tmp_path / "cases", "grain_boundary")
     assert list(differences(stored, fresh)) == []
-    for name, change, differs in (
-        ("grain_boundary_energy", 0.0009, False),
-        ("grain_boundary_energy", 0.0011, True),
-        ("excess_volume", 0.004, False),
-        ("excess_volume", 0.006, True),
+    for name, unit, change, differs in (
+        ("grain_boundary_energy", "J/m^2", 0.0009, False),
+        ("grain_boundary_energy", "J/m^2", 0.0011, True),
+        ("excess_volume", "A", 0.004, False),
+        ("excess_volume", "A", 0.006, True),
+        ("excess_volume", "GPa", 0.019, False),  # as a traction would be
+        ("excess_volume", "GPa", 0.021, True),
     ):
         known = fresh.file.references
-        moved = known[name].model_copy(update={"value": known[name].value + change})
+        value = known[name].value + change
+        moved = known[name].model_copy(update={"value": value, "unit": unit})
         file = fresh.file.model_copy(update={"references": dict(known) | {name: moved}})
         found = list(differences(stored, replace(fresh, file=file)))
         assert [name in line for line in found] == [True] * differs

@@ -111,12 +111,6 @@ PAIRS = (
         registry=Registry(film="Na", substrate="F"),
         distance=2.6,
     ),
-    AdhesionRecipe(
-        film=_001("Al", 5),
-        substrate=_001("LiF", 4),
-        registry=Registry(film="Al", substrate="Li"),
-        distance=3.2,
-    ),
     AdhesionRecipe(  # -3.4 %
         film=_111("Cu", 5),
         substrate=_111("Ni", 5),

@@ -32,11 +32,18 @@ ENERGY_TOLERANCE_EV = 1e-3
 VALUE_TOLERANCE = 1e-3
 """1 mJ/m² where the unit is J/m², 1 meV where it is eV, 1 mV where it is V."""
 
-TOLERANCE_OF_UNIT: Mapping[str, float] = {"A": 0.005, "angstrom": 0.005, "percent": 0.5}
+TOLERANCE_OF_UNIT: Mapping[str, float] = {
+    "A": 0.005,
+    "angstrom": 0.005,
+    "percent": 0.5,
+    "GPa": 0.02,
+}
 """Lengths and volumes: the energy is flat at its minimum, so that the limits on forces and stress
 leave more of them open. A virial of 0.01 √18 eV in 18 atoms of Li2O (153 Å³, some 200 GPa along the
 normal) is 0.004 Å of length. The committed calculation and one repeated after changes of the engine
-ended 0.002 Å of excess volume apart there, and 0.17 % of the volume in Li-Al."""
+ended 0.002 Å of excess volume apart there, and 0.17 % of the volume in Li-Al. A traction is a slope
+of the binding curve: 1 mJ/m² over the 0.5 Å between the neighbours of a point is 0.02 GPa.
+"""
 
 
 @dataclass(frozen=True, slots=True)
