@@ -111,6 +111,12 @@ PAIRS = (
         registry=Registry(film="Na", substrate="F"),
         distance=2.6,
     ),
+    AdhesionRecipe(  # +1.3 %
+        film=_001("Na", 4),
+        substrate=_001("MgO", 3, DOUBLED),
+        registry=Registry(film="Na", substrate="O"),
+        distance=2.6,
+    ),
     AdhesionRecipe(  # -3.4 %
         film=_111("Cu", 5),
         substrate=_111("Ni", 5),
