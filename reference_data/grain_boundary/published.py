@@ -33,6 +33,7 @@ TEST_OF_CLASS: Mapping[str, str] = {
     "halide": "li2o_s3_111",
     "oxide": "li2o_s3_111",
     "sulfide": "li2o_s3_111",
+    "oxide halide": "li2o_s3_111",
     "layered oxide": "li2o_s3_111",
 }
 TEST_OF_MATERIAL: Mapping[str, str] = {"Al": "al_s3_111"}

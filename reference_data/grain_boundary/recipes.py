@@ -283,6 +283,7 @@ def recipes() -> Sequence[BoundaryRecipe]:
         _case("full", "MgO", FCC_TWIN, 6),
         _case("full", "LiCl", FCC_TWIN, 6),
         _case("full", "LiF", FCC_TWIN, 6),
+        _case("full", "Li3OCl", FCC_TWIN, 6),
         _case("full", "LiBr", FCC_TWIN, 6),
         _case("full", "Na", BCC_TWIN, 10),
         _case("full", "Na", TILT_310, 12),

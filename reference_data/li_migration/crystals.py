@@ -77,7 +77,8 @@ OWN: Mapping[str, Material] = {
         smearing_ev=0.1,
     ),
 }
-"""Crystals that the surface-energy set lacks; lattice constants are starts of a DFT relaxation."""
+"""Crystals that the surface-energy set lacks, or has on another real-space grid; lattice constants
+are starts of a DFT relaxation."""
 
 MATERIALS: Mapping[str, Material] = {**SURFACE_MATERIALS, **OWN}
 
@@ -102,7 +103,7 @@ def settings_of(material: Material, atoms: Atoms) -> DftSettings:
 
 def lattice_of(name: str, engine: DftEngine) -> Lattice:
     """DFT lattice constants; those of the surface-energy set are its own steps."""
-    if name in SURFACE_MATERIALS:
+    if name not in OWN:
         facet = SurfaceRecipe(material=name, miller_index=(1, 0, 0))
         return facet.lattice(engine)
     material = OWN[name]

@@ -152,6 +152,16 @@ MATERIALS = {
     "MgO": _rocksalt("Mg", "O", 4.26, 520.0, "oxide"),
     "Li2O": _antifluorite("O", 4.64, "oxide"),
     "Li2S": _antifluorite("S", 5.72, "sulfide"),
+    "Li3OCl": Material(
+        spacegroup=221,
+        basis=(("Cl", (0, 0, 0)), ("O", (0.5, 0.5, 0.5)), ("Li", (0.5, 0.5, 0))),
+        a=3.91,
+        chemistry="oxide halide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
+        smearing_ev=0.01,
+    ),
     "LiTiS2": Material(
         spacegroup=164,
         basis=(("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.24)), ("Li", (0, 0, 0.5))),
