@@ -255,7 +255,7 @@ def _fixed_only(material: str, kind: tuple[int, Indices, Indices], steps: int) -
 
 
 def _spin_paired(material: str, kind: tuple[int, Indices, Indices], steps: int) -> BoundaryRecipe:
-    return replace(_case("full", material, kind, steps), spin_paired=True, comment=SPIN_PAIRED)
+    return replace(_case("quick", material, kind, steps), spin_paired=True, comment=SPIN_PAIRED)
 
 
 def recipes() -> Sequence[BoundaryRecipe]:
@@ -279,7 +279,7 @@ def recipes() -> Sequence[BoundaryRecipe]:
         _case("full", "Cu", TILT_310, 24),
         _fixed_only("MgO", TILT_310, 24),
         _fixed_only("LiF", TILT_310, 24),
-        _case("full", "Li2S", FCC_TWIN, 6),
+        _case("quick", "Li2S", FCC_TWIN, 6),
         _case("full", "MgO", FCC_TWIN, 6),
         _case("full", "LiCl", FCC_TWIN, 6),
         _case("full", "LiF", FCC_TWIN, 6),

@@ -189,6 +189,7 @@ ALLOY = MigrationRecipe(
     crystal=MATERIALS["LiAl"],
     charge=0.0,
     kpoint_length=40.0,
+    tier="quick",
 )
 
 LAYERED_SULFIDE = MigrationRecipe(
