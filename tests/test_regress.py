@@ -50,7 +50,7 @@ class Done:
     stdout: str
 
 
-def score(out, *, energy="1", forces="1", protocols=("fixed",), cases=("al_*", "cu_*")):
+def score(out, *, energy="1", forces="1", protocols=("fixed",), cases=("al_1*", "cu_1*")):
     """Result file of a scaled EMT; the model file lies beside the folder of results."""
     model = write_model(out.parent / "m.py", SCALED.format(energy=energy, forces=forces))
     package.score(str(model), out=out, protocols=protocols, cases=cases, force=True)
