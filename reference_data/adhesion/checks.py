@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uipbench.errors import ReferenceEngineError
-from uipbench.reference_data.adhesion.curve import values_of
+from uipbench.reference_data.adhesion.curve import LEAST_VACUUM_A, values_of
 from uipbench.reference_data.adhesion.recipe import unnamed
 from uipbench.reference_data.surface_energy.checks import left_out
 from uipbench.tasks.adhesion import LEAST_POINTS, curve_roles, in_plane_area, separation
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST_VACUUM_A", "left_out", "problems"]
 
-LEAST_VACUUM_A = 12.0
 LEAST_DISTANCE_A = 1.6
 """Shorter than any bond of the materials of the set."""
 

@@ -31,6 +31,9 @@ STEP_A = 0.2
 LONGEST_WALK = 4
 """Steps from the start before the search gives up; the cell has vacuum for no more."""
 
+LEAST_VACUUM_A = 12.0
+"""Vacuum that the farthest separation leaves."""
+
 OFFSETS_A = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.7, 1.1, 1.6)
 """Separations of the curve from its lowest one on the grid; the farthest is the caller's."""
 
@@ -79,7 +82,7 @@ def binding_curve(  # noqa: PLR0913  # three are named
         slabs: Relaxed substrate and film, in the same cell.
         settings: DFT settings.
         start: Separation in Å where the search for the minimum starts.
-        farthest: Last separation in Å behind the lowest one.
+        farthest: Last separation in Å behind the lowest one, if that leaves vacuum enough.
         calculator: Of :meth:`DftEngine.joined_calculator`, where it is used for more.
 
     Raises:
@@ -95,7 +98,10 @@ def binding_curve(  # noqa: PLR0913  # three are named
         return known[distance]
 
     centre = lowest_separation(lambda distance: at(distance).evaluation.energy, start)
-    return [at(round(centre + offset, 6)) for offset in (*OFFSETS_A, farthest)]
+    thickness = sum(float(np.ptp(slab.positions[:, 2])) for slab in slabs)
+    room = float(slabs[0].cell[2, 2]) - thickness - LEAST_VACUUM_A
+    last = min(farthest, np.floor(10 * (room - centre)) / 10)
+    return [at(round(centre + offset, 6)) for offset in (*OFFSETS_A, last)]
 
 
 def reference_values(found: Mapping[str, DftStructure]) -> dict[str, dict[str, float | str]]:
