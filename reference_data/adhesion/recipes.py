@@ -110,6 +110,7 @@ PAIRS = (
         substrate=_001("LiF", 3, DOUBLED),
         registry=Registry(film="Na", substrate="F"),
         distance=2.6,
+        tier="quick",
     ),
     AdhesionRecipe(  # +1.3 %
         film=_001("Na", 4),

@@ -280,7 +280,7 @@ def recipes() -> Sequence[BoundaryRecipe]:
         _fixed_only("MgO", TILT_310, 24),
         _fixed_only("LiF", TILT_310, 24),
         _case("quick", "Li2S", FCC_TWIN, 6),
-        _case("full", "MgO", FCC_TWIN, 6),
+        _case("quick", "MgO", FCC_TWIN, 6),
         _case("full", "LiCl", FCC_TWIN, 6),
         _case("full", "LiF", FCC_TWIN, 6),
         _case("full", "Li3OCl", FCC_TWIN, 6),

@@ -244,7 +244,7 @@ CLAIMS: tuple[Claim, ...] = (
         about=_has("Li", "O", "Cl"),
         measure="Energies of boundaries of Li3OCl.",
         gather=measures.no_measure,
-        needs="boundaries of Li3OCl",
+        needs="several boundaries of Li3OCl",
     ),
     Claim(
         claim="Lithium binds to Ag(110) and Ag(111) more than to Cu(111).",

@@ -93,9 +93,12 @@ def _said(finding: Finding) -> str:
     of = f"{finding.cases} case{'' if finding.cases == 1 else 's'}"
     if finding.named:
         return f"{verdict}, {of}: {counted(finding.named)}."
-    lacks = "no model of these families has a number" if finding.evidence else "no model has one"
     if not finding.cases:
         lacks = "no case"
+    elif finding.evidence:
+        lacks = "no model of these families has a number"
+    else:
+        lacks = "not enough for a measure" if finding.needs else "no model has a number"
     needs = f"; needs {finding.needs}" if finding.needs else ""
     return f"{verdict}, {of}: {lacks}{needs}."
 
