@@ -181,30 +181,28 @@ def _relaxed(
     results = []
     for candidate in tried[:RELAXED_CANDIDATES]:
         start = bicrystal(material, recipe.boundary, candidate.translation)
-        try:
-            relaxed = relax_along_normal(start, calculator, fmax=FMAX, max_steps=150)
-        except NotConvergedError:
-            continue
-        gamma = round(grain_boundary_energy(relaxed.atoms, relaxed.energy, bulk_energy), 4)
-        results.append((candidate.model_copy(update={"relaxed": gamma}), relaxed.atoms))
+        found = _relax(start, calculator, bulk_energy, max_steps=150)
+        if found is not None:
+            relaxed = candidate.model_copy(update={"relaxed": round(found[0], 4)})
+            results.append((relaxed, found[1]))
     if not results:
         msg = f"{recipe.id}: no candidate relaxed"
         raise NotConvergedError(msg)
     results.sort(key=lambda result: result[0].relaxed or 0.0)
-    lowest, best = results[0][0], symmetrised(results[0][1], SYMMETRY_TOLERANCES_A[-1])
+    first, plain = results[0]
+    lowest, best = first, symmetrised(plain, SYMMETRY_TOLERANCES_A[-1])
     for seed in range(DISPLACED_TRIALS):
-        start = results[0][1].copy()
+        start = plain.copy()
         start.rattle(DISPLACEMENT_A, seed=seed)
-        try:
-            relaxed = relax_along_normal(start, calculator, fmax=FMAX, max_steps=300)
-        except NotConvergedError:
+        found = _relax(start, calculator, bulk_energy, max_steps=300)
+        if found is None:
             continue
-        gamma = round(grain_boundary_energy(relaxed.atoms, relaxed.energy, bulk_energy), 4)
-        if gamma > (lowest.relaxed or 0.0) - LOWER_BY_J_PER_M2:
+        gamma, atoms = found
+        if round(gamma, 4) > (lowest.relaxed or 0.0) - LOWER_BY_J_PER_M2:
             continue
-        symmetric = _symmetric(relaxed.atoms, calculator, bulk_energy)
+        symmetric = _symmetric(atoms, gamma, calculator, bulk_energy)
         if has_equivalent_boundaries(symmetric, SYMMETRY_TOLERANCES_A[-1]):
-            lowest = results[0][0].model_copy(update={"relaxed": gamma, "displaced_seed": seed})
+            lowest = first.model_copy(update={"relaxed": round(gamma, 4), "displaced_seed": seed})
             best = symmetric
     done = [candidate for candidate, _ in results]
     if lowest.displaced_seed is not None:
@@ -214,19 +212,25 @@ def _relaxed(
     return [*done, *rest], best
 
 
-def _symmetric(atoms: Atoms, calculator: Calculator, bulk_energy: float) -> Atoms:
-    """The relaxed start in the largest symmetry that does not cost energy, relaxed in it."""
-    least = grain_boundary_energy(atoms, evaluate(atoms, calculator).energy, bulk_energy)
+def _symmetric(atoms: Atoms, least: float, calculator: Calculator, bulk_energy: float) -> Atoms:
+    """A start relaxed to γ ``least``, in the largest symmetry that costs no energy."""
     for tolerance in SYMMETRY_TOLERANCES_A:
         start = symmetrised(atoms, tolerance)
-        try:
-            relaxed = relax_along_normal(start, calculator, fmax=FMAX, max_steps=150)
-        except NotConvergedError:
-            continue
-        gamma = grain_boundary_energy(relaxed.atoms, relaxed.energy, bulk_energy)
-        if gamma < least + LOWER_BY_J_PER_M2:
-            return symmetrised(relaxed.atoms, SYMMETRY_TOLERANCES_A[-1])
+        found = _relax(start, calculator, bulk_energy, max_steps=150)
+        if found is not None and found[0] < least + LOWER_BY_J_PER_M2:
+            return symmetrised(found[1], SYMMETRY_TOLERANCES_A[-1])
     return atoms
+
+
+def _relax(
+    start: Atoms, calculator: Calculator, bulk_energy: float, *, max_steps: int
+) -> tuple[float, Atoms] | None:
+    """γ in J/m² and structure, relaxed by the potential; None where that does not converge."""
+    try:
+        relaxed = relax_along_normal(start, calculator, fmax=FMAX, max_steps=max_steps)
+    except NotConvergedError:
+        return None
+    return grain_boundary_energy(relaxed.atoms, relaxed.energy, bulk_energy), relaxed.atoms
 
 
 def main(ids: list[str]) -> None:

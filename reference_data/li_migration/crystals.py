@@ -15,7 +15,7 @@ from uipbench.reference_data.surface_energy.recipes import SurfaceRecipe
 from uipbench.reference_data.surface_energy.slabs import (
     MATERIALS as SURFACE_MATERIALS,
 )
-from uipbench.reference_data.surface_energy.slabs import Material, with_moments
+from uipbench.reference_data.surface_energy.slabs import Material, antiperovskite, with_moments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,19 +38,6 @@ SIMPLE: Vectors = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 MIRRORED_LAYERS: Vectors = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (2 / 3, 4 / 3, 1 / 3))
 """A rhombohedral lattice in hexagonal vectors, the third one in the mirror plane normal to a."""
 
-
-def _antiperovskite(halogen: str, a: float) -> Material:
-    return Material(
-        spacegroup=221,
-        basis=((halogen, (0, 0, 0)), ("O", (0.5, 0.5, 0.5)), ("Li", (0.5, 0.5, 0))),
-        a=a,
-        chemistry="oxide halide",
-        cutoff_ev=520.0,
-        kpoint_length=25.0,
-        smearing_ev=0.01,
-    )
-
-
 OWN: Mapping[str, Material] = {
     # Rabenau and Schulz, J. Less-Common Met. 50, 155 (1976), doi:10.1016/0022-5088(76)90263-0
     "Li3N": Material(
@@ -63,9 +50,8 @@ OWN: Mapping[str, Material] = {
         kpoint_length=25.0,
         smearing_ev=0.01,
     ),
-    # Zhao and Daemen, J. Am. Chem. Soc. 134, 15042 (2012), doi:10.1021/ja305709z
-    "Li3OCl": _antiperovskite("Cl", 3.91),
-    "Li3OBr": _antiperovskite("Br", 4.02),
+    "Li3OCl": SURFACE_MATERIALS["Li3OCl"],
+    "Li3OBr": antiperovskite("Br", 4.02),
     # NaTl type (B32): two diamond lattices, one of them lithium's
     "LiAl": Material(
         spacegroup=227,
@@ -77,8 +63,7 @@ OWN: Mapping[str, Material] = {
         smearing_ev=0.1,
     ),
 }
-"""Crystals that the surface-energy set lacks, or has on another real-space grid; lattice constants
-are starts of a DFT relaxation."""
+"""Crystals whose lattice constants are relaxed here, from these starts on the code's own grid."""
 
 MATERIALS: Mapping[str, Material] = {**SURFACE_MATERIALS, **OWN}
 

@@ -7,7 +7,7 @@ definition of the case, for DFT and for every potential alike.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from uipbench.reference.convergence import AS_USED
 from uipbench.reference_data.li_migration.crystals import (
@@ -28,7 +28,6 @@ from uipbench.reference_data.surface_energy.slabs import Material
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
 
 INSULATOR_LENGTH_A = 14.0
 METAL_LENGTH_A = 30.0
@@ -49,66 +48,57 @@ OLIVINE = Material(
 """Settings of LiFePO4; its structure is in :class:`OlivineVacancy`."""
 
 
-def _rocksalt(
-    halide: str, tier: Literal["quick", "full"], other_charge: float | None = None
+Tier = Literal["quick", "full"]
+
+
+def _ionic(
+    site: CrystalVacancy, tier: Tier = "full", other_charge: float | None = None
 ) -> MigrationRecipe:
+    """Li⁺ is taken out of a closed-shell crystal."""
+    return MigrationRecipe(
+        id=f"{site.material.lower()}_vacancy",
+        title=f"{site.material}, vacancy",
+        site=site,
+        crystal=MATERIALS[site.material],
+        charge=-1.0,
+        other_charge=other_charge,
+        kpoint_length=INSULATOR_LENGTH_A,
+        tier=tier,
+    )
+
+
+def _rocksalt(halide: str) -> CrystalVacancy:
     """⟨110⟩ hop, bent out of the anion-anion line towards the tetrahedral interstice."""
-    return MigrationRecipe(
-        id=f"{halide.lower()}_vacancy",
-        title=f"{halide}, vacancy",
-        site=CrystalVacancy(
-            material=halide,
-            vectors=FCC,
-            repeat=(2, 2, 2),
-            start=(0.0, 0.0, 0.0),
-            end=(0.5, 0.5, 0.0),
-            bulge=(0.0, 0.0, 0.13),
-        ),
-        crystal=MATERIALS[halide],
-        charge=-1.0,
-        other_charge=other_charge,
-        kpoint_length=INSULATOR_LENGTH_A,
-        tier=tier,
+    return CrystalVacancy(
+        material=halide,
+        vectors=FCC,
+        repeat=(2, 2, 2),
+        start=(0.0, 0.0, 0.0),
+        end=(0.5, 0.5, 0.0),
+        bulge=(0.0, 0.0, 0.13),
     )
 
 
-def _antifluorite(compound: str, other_charge: float | None = None) -> MigrationRecipe:
+def _antifluorite(compound: str) -> CrystalVacancy:
     """⟨100⟩ hop between edge-sharing tetrahedra, bent towards the octahedral interstice."""
-    return MigrationRecipe(
-        id=f"{compound.lower()}_vacancy",
-        title=f"{compound}, vacancy",
-        site=CrystalVacancy(
-            material=compound,
-            vectors=FCC,
-            repeat=(2, 2, 2),
-            start=(0.25, 0.25, 0.25),
-            end=(0.75, 0.25, 0.25),
-            bulge=(0.0, 0.03, 0.03),
-        ),
-        crystal=MATERIALS[compound],
-        charge=-1.0,
-        other_charge=other_charge,
-        kpoint_length=INSULATOR_LENGTH_A,
-        tier="quick",
+    return CrystalVacancy(
+        material=compound,
+        vectors=FCC,
+        repeat=(2, 2, 2),
+        start=(0.25, 0.25, 0.25),
+        end=(0.75, 0.25, 0.25),
+        bulge=(0.0, 0.03, 0.03),
     )
 
 
-def _antiperovskite(compound: str, tier: Literal["quick", "full"]) -> MigrationRecipe:
+def _antiperovskite(compound: str) -> CrystalVacancy:
     """Hop along an edge of the octahedron of lithium around oxygen."""
-    return MigrationRecipe(
-        id=f"{compound.lower()}_vacancy",
-        title=f"{compound}, vacancy",
-        site=CrystalVacancy(
-            material=compound,
-            vectors=BCC,
-            repeat=(2, 2, 2),
-            start=(0.5, 0.5, 0.0),
-            end=(0.5, 0.0, 0.5),
-        ),
-        crystal=MATERIALS[compound],
-        charge=-1.0,
-        kpoint_length=INSULATOR_LENGTH_A,
-        tier=tier,
+    return CrystalVacancy(
+        material=compound,
+        vectors=BCC,
+        repeat=(2, 2, 2),
+        start=(0.5, 0.5, 0.0),
+        end=(0.5, 0.0, 0.5),
     )
 
 
@@ -118,7 +108,7 @@ def _adatom(  # noqa: PLR0913, PLR0917
     size: tuple[int, int, int],
     start: str,
     end: tuple[float, float],
-    tier: Literal["quick", "full"] = "full",
+    tier: Tier = "full",
 ) -> MigrationRecipe:
     digits = facet[-3:]
     return MigrationRecipe(
@@ -159,20 +149,18 @@ LITHIUM_BOUNDARY = MigrationRecipe(
 
 # Within the Li2N plane the barrier is below 10 meV (Sarnthein et al., Phys. Rev. B 53, 9084 (1996),
 # doi:10.1103/PhysRevB.53.9084: 4 meV), less than the uncertainty: no reference. Along c it is not.
-NITRIDE = MigrationRecipe(
-    id="li3n_vacancy",
-    title="Li3N, vacancy along c",
-    site=CrystalVacancy(
-        material="Li3N",
-        vectors=SIMPLE,
-        repeat=(2, 2, 2),
-        start=(1 / 3, 2 / 3, 0.0),
-        end=(1 / 3, 2 / 3, 1.0),
-        bulge=(0.02, 0.04, 0.0),
+NITRIDE = replace(
+    _ionic(
+        CrystalVacancy(
+            material="Li3N",
+            vectors=SIMPLE,
+            repeat=(2, 2, 2),
+            start=(1 / 3, 2 / 3, 0.0),
+            end=(1 / 3, 2 / 3, 1.0),
+            bulge=(0.02, 0.04, 0.0),
+        )
     ),
-    crystal=MATERIALS["Li3N"],
-    charge=-1.0,
-    kpoint_length=INSULATOR_LENGTH_A,
+    title="Li3N, vacancy along c",
 )
 
 # A row along ⟨111⟩ alternates Li, Al and two empty sites; the midpoint is a centre of inversion.
@@ -235,20 +223,20 @@ PHOSPHATE = MigrationRecipe(
 )
 
 HOPS = (
-    _rocksalt("LiCl", "quick", other_charge=0.0),
+    _ionic(_rocksalt("LiCl"), "quick", other_charge=0.0),
     LITHIUM,
-    _rocksalt("LiF", "quick"),
-    _antifluorite("Li2S"),
+    _ionic(_rocksalt("LiF"), "quick"),
+    _ionic(_antifluorite("Li2S"), "quick"),
     LAYERED_SULFIDE,
-    _antifluorite("Li2O", other_charge=0.0),
-    _rocksalt("LiBr", "quick"),
+    _ionic(_antifluorite("Li2O"), "quick", other_charge=0.0),
+    _ionic(_rocksalt("LiBr"), "quick"),
     _adatom("Al", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),
     _adatom("Li", "bcc100", (2, 2, 6), "hollow", (1.0, 0.0), "quick"),
-    _antiperovskite("Li3OCl", "quick"),
-    _rocksalt("LiI", "quick"),
+    _ionic(_antiperovskite("Li3OCl"), "quick"),
+    _ionic(_rocksalt("LiI"), "quick"),
     NITRIDE,
     ALLOY,
-    _antiperovskite("Li3OBr", "full"),
+    _ionic(_antiperovskite("Li3OBr")),
     LAYERED_OXIDE,
     _adatom("Li", "bcc110", (2, 2, 5), "longbridge", (0.0, 1.0)),
     _adatom("Cu", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),

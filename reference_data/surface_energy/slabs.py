@@ -123,6 +123,20 @@ def _antifluorite(anion: str, a: float, chemistry: str) -> Material:
     )
 
 
+def antiperovskite(halogen: str, a: float) -> Material:
+    """Li3O and a halogen, lithium in octahedra around oxygen; ``a`` in Å is where it starts."""
+    return Material(
+        spacegroup=221,
+        basis=((halogen, (0, 0, 0)), ("O", (0.5, 0.5, 0.5)), ("Li", (0.5, 0.5, 0))),
+        a=a,
+        chemistry="oxide halide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
+        smearing_ev=0.01,
+    )
+
+
 MATERIALS = {
     "Li": _metal(229, "Li", 3.44, 520.0, "bcc metal"),
     "Na": _metal(229, "Na", 4.20, 520.0, "bcc metal"),
@@ -152,16 +166,8 @@ MATERIALS = {
     "MgO": _rocksalt("Mg", "O", 4.26, 520.0, "oxide"),
     "Li2O": _antifluorite("O", 4.64, "oxide"),
     "Li2S": _antifluorite("S", 5.72, "sulfide"),
-    "Li3OCl": Material(
-        spacegroup=221,
-        basis=(("Cl", (0, 0, 0)), ("O", (0.5, 0.5, 0.5)), ("Li", (0.5, 0.5, 0))),
-        a=3.91,
-        chemistry="oxide halide",
-        cutoff_ev=520.0,
-        kpoint_length=25.0,
-        grid_spacing_a=SALT_GRID_SPACING_A,
-        smearing_ev=0.01,
-    ),
+    # Zhao and Daemen, J. Am. Chem. Soc. 134, 15042 (2012), doi:10.1021/ja305709z
+    "Li3OCl": antiperovskite("Cl", 3.91),
     "LiTiS2": Material(
         spacegroup=164,
         basis=(("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.24)), ("Li", (0, 0, 0.5))),
