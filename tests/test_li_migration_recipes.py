@@ -51,7 +51,7 @@ pytest.importorskip("spglib")
 RECIPES = recipes()
 BY_ID = {recipe.id: recipe for recipe in RECIPES}
 WANTED = {"Li", "LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr"}
-WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al", "LiAl"}
+WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al", "LiAl", "LiIn"}
 CLOSED_SHELL = {"LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr"}
 
 COPPER = MigrationRecipe(
@@ -348,6 +348,37 @@ def test_magnetic_state_that_flips_is_refused(copper):
         check_magnetic_state(
             [*(with_moment(s, 3.0) for s in copper[:-1]), with_moment(copper[0], 1)]
         )
+
+
+def test_electron_on_one_site_here_and_on_two_there_is_refused(copper):
+    def with_moments(structure, *moments):
+        every = np.zeros(len(structure.atoms))
+        every[: len(moments)] = moments
+        return replace(structure, evaluation=replace(structure.evaluation, magmoms=every))
+
+    first, middle = copper[0], copper[1]
+    check_magnetic_state([with_moments(first, 1.0, 0.0), with_moments(middle, 0.05, 1.1)])
+    with pytest.raises(ReferenceEngineError, match=r"one site in the images 1\.04, 0\.40 µB"):
+        check_magnetic_state([with_moments(first, 1.04), with_moments(middle, 0.4, 0.4)])
+
+
+def test_hole_of_the_layered_oxide_stays_on_one_cobalt():
+    hop = hop_of(BY_ID["licoo2_vacancy"])
+    moments = hop.midpoint.get_initial_magnetic_moments()
+    (site,) = np.flatnonzero(moments)
+    assert hop.midpoint.symbols[site] == "Co"
+    turn = reversal(hop)
+    assert turn is not None
+    assert turn.target[site] == site
+    for atoms in (hop.initial, hop.midpoint, hop.final):
+        assert np.array_equal(atoms.get_initial_magnetic_moments(), moments)
+        oxygen = [a.index for a in atoms if a.symbol == "O"]
+        bonds = {
+            metal.index: np.sort(atoms.get_distances(metal.index, oxygen, mic=True))[:6].mean()
+            for metal in atoms
+            if metal.symbol == "Co"
+        }
+        assert min(bonds, key=bonds.get) == site
 
 
 def test_path_without_a_barrier_is_refused(copper):

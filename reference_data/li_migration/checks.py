@@ -9,7 +9,7 @@ import numpy as np
 from ase.geometry import find_mic
 
 from uipbench.errors import CalculationError, ReferenceEngineError
-from uipbench.reference_data.li_migration.values import LARGEST_MOMENT_CHANGE, values_of
+from uipbench.reference_data.li_migration.values import moment_problem, values_of
 from uipbench.tasks.li_migration import checked_path, relative_coordinates
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def _wrong_path(case: Case, roles: Sequence[str]) -> Iterator[str]:
 
 def _wrong_moments(case: Case, roles: Sequence[str]) -> Iterator[str]:
     moments = [case.structures[role].magmoms for role in roles]
-    totals = [float(np.sum(m)) for m in moments if m is not None]
-    if totals and max(totals) - min(totals) > LARGEST_MOMENT_CHANGE:
-        yield f"the total moment changes by {max(totals) - min(totals):.2f} µB along the path"
+    problem = moment_problem([m for m in moments if m is not None])
+    if problem:
+        yield f"the magnetic state changes along the path: {problem}"
 
 
 def _not_mirrored(case: Case, roles: Sequence[str]) -> Iterator[str]:

@@ -101,15 +101,9 @@ class Magnetism:
     def _breathed(self, atoms: Atoms, sizes: np.ndarray) -> Atoms:
         """Anions moved along their bonds to the metal; ions and metal stay."""
         moved = atoms.copy()
-        anions = np.flatnonzero(np.isin(atoms.numbers, ANIONS))
         for site, size in zip(self._sites(atoms), sizes, strict=True):
-            bonds = atoms.get_distances(site, anions, mic=True, vector=True)
-            lengths = np.linalg.norm(bonds, axis=1)
-            own = lengths < COORDINATION * lengths.min()
-            sign = 1.0 if size == self.reduced else -1.0
-            moved.positions[anions[own]] += (
-                sign * self.breathing_a * bonds[own] / lengths[own, None]
-            )
+            outwards = 1.0 if size == self.reduced else -1.0
+            moved.positions += breathing(atoms, site, outwards * self.breathing_a)
         return moved
 
     def _alternating(self, atoms: Atoms) -> dict[str, np.ndarray]:
@@ -121,6 +115,17 @@ class Magnetism:
         near = distances < NEAREST_SHELL * distances.min()
         best = max(_halves(len(sites)), key=lambda s: int((near & (np.outer(s, s) < 0)).sum()))
         return {"afm": best}
+
+
+def breathing(atoms: Atoms, site: int, outwards: float) -> np.ndarray:
+    """(n, 3) displacements in Å of the anions around a metal site along their bonds to it."""
+    anions = np.flatnonzero(np.isin(atoms.numbers, ANIONS))
+    bonds = atoms.get_distances(site, anions, mic=True, vector=True)
+    lengths = np.linalg.norm(bonds, axis=1)
+    own = lengths < COORDINATION * lengths.min()
+    displacements = np.zeros((len(atoms), 3))
+    displacements[anions[own]] = outwards * bonds[own] / lengths[own, None]
+    return displacements
 
 
 def _halves(n: int) -> list[np.ndarray]:
