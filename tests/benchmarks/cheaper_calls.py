@@ -27,14 +27,12 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 def main() -> None:
     """Find the model, and measure it in its own environment."""
     from uipbench.environments import ensure_environment
-    from uipbench.model_registry import find_model
 
     name, *checkpoint = sys.argv[1:]
-    model = find_model(name)
+    path = str(Path(checkpoint[0]).resolve()) if checkpoint else None
+    model, arguments = find(name, path)
     environment = ensure_environment(model)
     variables = {**os.environ, **model.environment, **dict.fromkeys(THREADS, "1")}
-    path = str(Path(checkpoint[0]).resolve()) if checkpoint else None
-    arguments = [path, "cpu", "default", *([model.variant] if model.variant else [])]
     command = [str(environment.python), "-W", "ignore", __file__, "--measure", str(model.path)]
     command.append(json.dumps(arguments))
     done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=True)
@@ -84,6 +82,14 @@ def measure(path: str, arguments: list[str | None]) -> dict[int, dict[str, tuple
         least = {kind: min(times[kind] for times in rounds) for kind in calculators}
         found[n] = {kind: (least[kind], memory[kind]) for kind in calculators}
     return found
+
+
+def find(name, checkpoint=None, device="cpu"):
+    """A model of the registry, and the arguments of its loaders."""
+    from uipbench.model_registry import find_model
+
+    model = find_model(name)
+    return model, [checkpoint, device, "default", *([model.variant] if model.variant else [])]
 
 
 def import_file(path):

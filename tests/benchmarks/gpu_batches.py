@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.benchmarks.cheaper_calls import import_file
+from tests.benchmarks.cheaper_calls import find, import_file
 from tests.benchmarks.many_cases import write_pairs
 from uipbench.edges import n_edges
 
@@ -69,13 +69,9 @@ def calls(given: argparse.Namespace, sizes: list[int]) -> Iterator[dict[str, flo
     """Of the batch evaluator, by size of the batch."""
     import torch
 
-    from uipbench.model_registry import find_model
-
-    model = find_model(given.model)
+    model, arguments = find(given.model, given.checkpoint, given.device)
     module = import_file(model.path)
-    variant = [model.variant] if model.variant else []
-    options = (given.checkpoint, given.device, "default", *variant)
-    calculator, batch = module.load(*options), module.load_batch(*options)
+    calculator, batch = module.load(*arguments), module.load_batch(*arguments)
     on_gpu = given.device != "cpu"
     made = structures(given.least_atoms)
     one_by_one = [evaluated(calculator, batch, [atoms])[0] for atoms in made]

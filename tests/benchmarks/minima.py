@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.cheaper_calls import import_file
+from tests.benchmarks.cheaper_calls import find, import_file
 from uipbench.cell_relaxation import relax_along_normal
 from uipbench.datasets import load_cases, reference_folder
 from uipbench.errors import NotConvergedError
-from uipbench.model_registry import find_model
 from uipbench.relaxation import relax_positions
 
 if TYPE_CHECKING:
@@ -47,9 +46,8 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="*", default=list(ROLES))
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
-    model = find_model(given.model)
-    variant = [model.variant] if model.variant else []
-    calculator = import_file(model.path).load(None, "cpu", "default", *variant)
+    model, arguments = find(given.model)
+    calculator = import_file(model.path).load(*arguments)
     for task in given.tasks:
         relax = relax_along_normal if task == "grain_boundary" else relax_positions
         for case in load_cases(reference_folder(task), task):

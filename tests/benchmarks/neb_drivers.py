@@ -1,6 +1,6 @@
 """Force calls of a model's migration bands, by start and optimiser.
 
-``python tests/benchmarks/neb_drivers.py MODEL [CASE ...] [--drivers="NAME;NAME"]`` prints a table,
+``python -m tests.benchmarks.neb_drivers MODEL [CASE ...] [--drivers="NAME;NAME"]`` prints a table,
 in an environment that has uipbench and the model's packages; one thread. A case without reference
 gets the path that CHGNet 0.2.0 finds from its recipe, which then has to be installed too.
 
@@ -20,6 +20,7 @@ from ase.mep.neb import NEBOptimizer
 from ase.optimize import BFGS, FIRE, LBFGS
 from ase.optimize.fire2 import FIRE2
 
+from tests.benchmarks.cheaper_calls import find, import_file
 from uipbench.batched_neb import BatchedNEB, idpp, known
 from uipbench.neb import climbing_image_neb, half_path, moved_path
 from uipbench.outcome import Evaluated
@@ -199,17 +200,8 @@ DRIVERS = {
 
 def model_calculator(name):
     """The model of the registry in this process."""
-    import importlib.util
-
-    from uipbench.model_registry import find_model
-
-    model = find_model(name)
-    spec = importlib.util.spec_from_file_location(f"model_{name}", model.path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    arguments = (None, "cpu", "default", *([model.variant] if model.variant else []))
-    return Counting(module.load(*arguments))
+    model, arguments = find(name)
+    return Counting(import_file(model.path).load(*arguments))
 
 
 def reference_path(case_id):
