@@ -15,7 +15,12 @@ from uipbench.reference_data.surface_energy.recipes import SurfaceRecipe
 from uipbench.reference_data.surface_energy.slabs import (
     MATERIALS as SURFACE_MATERIALS,
 )
-from uipbench.reference_data.surface_energy.slabs import Material, antiperovskite, with_moments
+from uipbench.reference_data.surface_energy.slabs import (
+    Material,
+    antifluorite,
+    antiperovskite,
+    with_moments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +71,7 @@ OWN: Mapping[str, Material] = {
     ),
     "Li3OCl": SURFACE_MATERIALS["Li3OCl"],
     "Li3OBr": antiperovskite("Br", 4.02),
+    "Li2Se": antifluorite("Se", 6.02, "selenide"),
     "LiAl": _zintl("Al", 6.36, cutoff_ev=400.0),
     "LiIn": _zintl("In", 6.80, cutoff_ev=520.0),
 }
@@ -74,7 +80,7 @@ OWN: Mapping[str, Material] = {
 MATERIALS: Mapping[str, Material] = {**SURFACE_MATERIALS, **OWN}
 
 PRIMITIVE: Mapping[str, Vectors] = {
-    **dict.fromkeys(("LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S"), FCC),
+    **dict.fromkeys(("LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li2Se"), FCC),
     **dict.fromkeys(("Cu", "Ag", "Al", "LiAl", "LiIn"), FCC),
     "Li": BCC,
     "LiCoO2": MIRRORED_LAYERS,

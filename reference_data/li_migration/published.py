@@ -34,6 +34,7 @@ TEST_OF_CLASS: Mapping[str, str] = {
     "oxide": "li2o_vacancy",
     "nitride": "li2o_vacancy",
     "sulfide": "litis2_vacancy",
+    "selenide": "litis2_vacancy",
 }
 """Convergence test by the last word of a host's chemistry."""
 

@@ -245,6 +245,7 @@ HOPS = (
     _zintl("LiAl", "quick"),
     _ionic(_antiperovskite("Li3OBr")),
     _zintl("LiIn"),
+    _ionic(_antifluorite("Li2Se")),
     LAYERED_OXIDE,
     _adatom("Li", "bcc110", (2, 2, 5), "longbridge", (0.0, 1.0)),
     _adatom("Cu", "fcc111", (2, 2, 4), "fcc", (1 / 3, 1 / 3)),

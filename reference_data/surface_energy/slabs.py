@@ -110,7 +110,8 @@ def _rocksalt(cation: str, anion: str, a: float, cutoff: float, chemistry: str) 
     )
 
 
-def _antifluorite(anion: str, a: float, chemistry: str) -> Material:
+def antifluorite(anion: str, a: float, chemistry: str) -> Material:
+    """Lithium in the tetrahedra of a face-centred lattice of anions; ``a`` is where it starts."""
     return Material(
         spacegroup=225,
         basis=(("Li", (0.25, 0.25, 0.25)), (anion, (0.0, 0.0, 0.0))),
@@ -164,8 +165,8 @@ MATERIALS = {
     "NaCl": _rocksalt("Na", "Cl", 5.70, 520.0, "halide"),
     "NaBr": _rocksalt("Na", "Br", 6.05, 520.0, "halide"),
     "MgO": _rocksalt("Mg", "O", 4.26, 520.0, "oxide"),
-    "Li2O": _antifluorite("O", 4.64, "oxide"),
-    "Li2S": _antifluorite("S", 5.72, "sulfide"),
+    "Li2O": antifluorite("O", 4.64, "oxide"),
+    "Li2S": antifluorite("S", 5.72, "sulfide"),
     # Zhao and Daemen, J. Am. Chem. Soc. 134, 15042 (2012), doi:10.1021/ja305709z
     "Li3OCl": antiperovskite("Cl", 3.91),
     "LiTiS2": Material(
