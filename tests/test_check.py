@@ -9,11 +9,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators import emt
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 
 from tests.conftest import write_model
+from uipbench.conformance.structures import element_crystal, fcc_lattice
 from uipbench.journal import Journal
 from uipbench.results import read_result
 
@@ -381,3 +384,11 @@ def test_result_without_report_gets_one_and_keeps_its_records(folder):
     assert run(folder, *SCORE, "sound.py").returncode == 0
     assert read_result(path) == before
     assert not Journal(path.with_suffix(".journal.jsonl")).path.exists()
+
+
+@pytest.mark.parametrize("element", chemical_symbols[1:104])
+def test_every_element_has_a_crystal_to_ask_for(element):
+    crystal = element_crystal(element)
+    distance = fcc_lattice(element) / np.sqrt(2)
+    assert len(crystal) == 1
+    assert 0.6 < distance / (2 * covalent_radii[atomic_numbers[element]]) < 3.0  # solid neon

@@ -149,7 +149,8 @@ def fcc_lattice(element: str) -> float:
     """Edge in Å of an fcc cell with the element's own volume an atom, roughly where unknown."""
     number = atomic_numbers[element]
     reference = reference_states[number]
-    if reference and reference["symmetry"] in {"fcc", "bcc", "hcp", "diamond"}:
+    simple = reference and reference["symmetry"] in {"fcc", "bcc", "hcp", "diamond"}
+    if simple and "basis" not in reference:  # ASE says hcp of Se and Te, and wants their basis
         solid = bulk(element)
         return float((4 * solid.get_volume() / len(solid)) ** (1 / 3))
     return float(2 * np.sqrt(2) * covalent_radii[number] * 1.1)
