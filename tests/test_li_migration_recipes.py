@@ -51,7 +51,7 @@ pytest.importorskip("spglib")
 RECIPES = recipes()
 BY_ID = {recipe.id: recipe for recipe in RECIPES}
 WANTED = {"Li", "LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr"}
-WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al", "LiAl", "LiIn", "Li2Se"}
+WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al", "LiAl", "Li2Se"}
 CLOSED_SHELL = {"LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr", "Li2Se"}
 
 COPPER = MigrationRecipe(

@@ -73,7 +73,6 @@ OWN: Mapping[str, Material] = {
     "Li3OBr": antiperovskite("Br", 4.02),
     "Li2Se": antifluorite("Se", 6.02, "selenide"),
     "LiAl": _zintl("Al", 6.36, cutoff_ev=400.0),
-    "LiIn": _zintl("In", 6.80, cutoff_ev=520.0),
 }
 """Crystals whose lattice constants are relaxed here, from these starts on the code's own grid."""
 
@@ -81,7 +80,7 @@ MATERIALS: Mapping[str, Material] = {**SURFACE_MATERIALS, **OWN}
 
 PRIMITIVE: Mapping[str, Vectors] = {
     **dict.fromkeys(("LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li2Se"), FCC),
-    **dict.fromkeys(("Cu", "Ag", "Al", "LiAl", "LiIn"), FCC),
+    **dict.fromkeys(("Cu", "Ag", "Al", "LiAl"), FCC),
     "Li": BCC,
     "LiCoO2": MIRRORED_LAYERS,
 }

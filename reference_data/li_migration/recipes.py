@@ -244,7 +244,6 @@ HOPS = (
     NITRIDE,
     _zintl("LiAl", "quick"),
     _ionic(_antiperovskite("Li3OBr")),
-    _zintl("LiIn"),
     _ionic(_antifluorite("Li2Se")),
     LAYERED_OXIDE,
     _adatom("Li", "bcc110", (2, 2, 5), "longbridge", (0.0, 1.0)),
