@@ -108,8 +108,7 @@ def _wrong_path(case: Case, roles: Sequence[str]) -> Iterator[str]:
 
 
 def _wrong_moments(case: Case, roles: Sequence[str]) -> Iterator[str]:
-    moments = [case.structures[role].magmoms for role in roles]
-    problem = moment_problem([m for m in moments if m is not None])
+    problem = moment_problem(case.structures[role].magmoms for role in roles)
     if problem:
         yield f"the magnetic state changes along the path: {problem}"
 

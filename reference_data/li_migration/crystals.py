@@ -43,20 +43,6 @@ SIMPLE: Vectors = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 MIRRORED_LAYERS: Vectors = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (2 / 3, 4 / 3, 1 / 3))
 """A rhombohedral lattice in hexagonal vectors, the third one in the mirror plane normal to a."""
 
-
-def _zintl(metal: str, a: float, *, cutoff_ev: float) -> Material:
-    """NaTl type (B32): two diamond lattices, one of them lithium's."""
-    return Material(
-        spacegroup=227,
-        basis=((metal, (0, 0, 0)), ("Li", (0.5, 0.5, 0.5))),
-        a=a,
-        chemistry="alloy",
-        cutoff_ev=cutoff_ev,
-        kpoint_length=40.0,
-        smearing_ev=0.1,
-    )
-
-
 OWN: Mapping[str, Material] = {
     # Rabenau and Schulz, J. Less-Common Met. 50, 155 (1976), doi:10.1016/0022-5088(76)90263-0
     "Li3N": Material(
@@ -72,7 +58,16 @@ OWN: Mapping[str, Material] = {
     "Li3OCl": SURFACE_MATERIALS["Li3OCl"],
     "Li3OBr": antiperovskite("Br", 4.02),
     "Li2Se": antifluorite("Se", 6.02, "selenide"),
-    "LiAl": _zintl("Al", 6.36, cutoff_ev=400.0),
+    # NaTl type (B32): two diamond lattices, one of them lithium's
+    "LiAl": Material(
+        spacegroup=227,
+        basis=(("Al", (0, 0, 0)), ("Li", (0.5, 0.5, 0.5))),
+        a=6.36,
+        chemistry="alloy",
+        cutoff_ev=400.0,
+        kpoint_length=40.0,
+        smearing_ev=0.1,
+    ),
 }
 """Crystals whose lattice constants are relaxed here, from these starts on the code's own grid."""
 

@@ -163,25 +163,22 @@ NITRIDE = replace(
     title="Li3N, vacancy along c",
 )
 
-
-def _zintl(compound: str, tier: Tier = "full") -> MigrationRecipe:
-    """Hop along ⟨111⟩, whose rows alternate Li, metal and two empty sites; inverted in between."""
-    return MigrationRecipe(
-        id=f"{compound.lower()}_vacancy",
-        title=f"{compound}, vacancy",
-        site=CrystalVacancy(
-            material=compound,
-            vectors=SIMPLE,
-            repeat=(1, 1, 1),
-            start=(0.5, 0.5, 0.5),
-            end=(0.75, 0.75, 0.75),
-        ),
-        crystal=MATERIALS[compound],
-        charge=0.0,
-        kpoint_length=MATERIALS[compound].kpoint_length,
-        tier=tier,
-    )
-
+# A row along ⟨111⟩ alternates Li, Al and two empty sites; the midpoint is a centre of inversion.
+ALLOY = MigrationRecipe(
+    id="lial_vacancy",
+    title="LiAl, vacancy",
+    site=CrystalVacancy(
+        material="LiAl",
+        vectors=SIMPLE,
+        repeat=(1, 1, 1),
+        start=(0.5, 0.5, 0.5),
+        end=(0.75, 0.75, 0.75),
+    ),
+    crystal=MATERIALS["LiAl"],
+    charge=0.0,
+    kpoint_length=40.0,
+    tier="quick",
+)
 
 LAYERED_SULFIDE = MigrationRecipe(
     id="litis2_vacancy",
@@ -242,7 +239,7 @@ HOPS = (
     _ionic(_antiperovskite("Li3OCl"), "quick"),
     _ionic(_rocksalt("LiI"), "quick"),
     NITRIDE,
-    _zintl("LiAl", "quick"),
+    ALLOY,
     _ionic(_antiperovskite("Li3OBr")),
     _ionic(_antifluorite("Li2Se")),
     LAYERED_OXIDE,

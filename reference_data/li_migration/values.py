@@ -57,19 +57,19 @@ def check_magnetic_state(path: Sequence[DftStructure]) -> None:
     Raises:
         ReferenceEngineError: With the moments of the images.
     """
-    moments = [s.evaluation.magmoms for s in path]
-    problem = moment_problem([m for m in moments if m is not None])
+    problem = moment_problem(s.evaluation.magmoms for s in path)
     if problem:
         msg = f"the magnetic state changes along the path: {problem}"
         raise ReferenceEngineError(msg)
 
 
-def moment_problem(moments: Sequence[np.ndarray]) -> str | None:
+def moment_problem(images: Iterable[np.ndarray | None]) -> str | None:
     """What is wrong with the (n,) site moments of a path's images in µB, or None.
 
     Sites are compared in order of their moments, so that an electron may be on another site, but
     not on one site here and shared by two there.
     """
+    moments = [m for m in images if m is not None]
     if not moments:
         return None
     totals = [float(np.sum(m)) for m in moments]
