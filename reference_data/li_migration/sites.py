@@ -87,7 +87,6 @@ class CrystalVacancy:
         if self.hole is not None:
             site = atom_at(hop.initial, np.array(self.hole) @ vectors)
             for atoms in (hop.initial, hop.midpoint, hop.final):
-                atoms.positions += breathing(atoms, site, -BREATHING_A)
                 atoms.set_initial_magnetic_moments(np.arange(len(atoms)) == site)
         return hop
 
@@ -185,11 +184,16 @@ class OlivineVacancy:
     doi:10.1107/S0108768192004701. The cell is not relaxed in DFT, so that there is no ``bulk``.
 
     Attributes:
-        moment: Starting moment of iron in µB, ferromagnetic.
+        moment: Starting moment of iron in µB, ferromagnetic; one more where the hole is.
+        hole: Iron that the electron of the lithium is missing from, in fractions of the cell: one
+            of the nearest to the vacancy, on a mirror plane of the hop, away from the path.
+        bulge: Displacement of the midpoint, likewise, within the mirror plane.
     """
 
     material: str = "LiFePO4"
     moment: float = 4.0
+    hole: Vector = (0.7178, 0.75, 0.0253)
+    bulge: Vector = (-0.05, 0.0, -0.075)
 
     def lattice(self, engine: DftEngine) -> Lattice:  # noqa: ARG002 - of the experiment
         """Lattice constants of the experiment in Å."""
@@ -219,7 +223,14 @@ class OlivineVacancy:
         iron = plain.numbers == plain.numbers[symbols.index("Fe") * 4]
         plain.set_initial_magnetic_moments(np.where(iron, self.moment, 0.0))
         end = np.array([0.0, lengths[1] / 2, 0.0])
-        return vacancy_hop(plain, np.zeros(3), end, np.zeros(3))
+        hop = vacancy_hop(plain, np.zeros(3), end, np.array(self.bulge) * lengths)
+        site = atom_at(hop.initial, np.array(self.hole) * lengths)
+        for atoms in (hop.initial, hop.midpoint, hop.final):
+            atoms.positions += breathing(atoms, site, -BREATHING_A)
+            moments = atoms.get_initial_magnetic_moments()
+            moments[site] += 1.0
+            atoms.set_initial_magnetic_moments(moments)
+        return hop
 
 
 __all__ = ["Adatom", "BoundaryVacancy", "CrystalVacancy", "OlivineVacancy", "Site"]
