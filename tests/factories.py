@@ -21,6 +21,20 @@ THEORY = LevelOfTheory(
 )
 
 
+def theory_of(found) -> LevelOfTheory:
+    """Level of theory of DFT structures by role, without the code and its sets."""
+    settings = next(iter(found.values())).settings
+    return THEORY.model_copy(
+        update={
+            "hubbard_u_ev": settings.hubbard_u_ev,
+            "cutoff_ev": settings.cutoff_ev,
+            "kpts": {role: structure.settings.kpts for role, structure in found.items()},
+            "smearing": ("fermi-dirac", settings.smearing_ev),
+            "spin_polarised": settings.spin_polarised,
+        }
+    )
+
+
 def structure(atoms, energy=0.0) -> ReferenceStructure:
     return ReferenceStructure(atoms, energy, np.zeros((len(atoms), 3)))
 

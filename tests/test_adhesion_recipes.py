@@ -336,6 +336,8 @@ def test_checks_find_nothing_in_a_right_case():
         ("energy", "work_of_adhesion is .* but its energies give"),
         ("force", "largest force of interface is 0.5000, limit 0.015"),
         ("mesh", "slab_a: another k-point mesh"),
+        ("mesh", r"mesh of slab_a is \(3, 3, 1\), the recipe's is"),
+        ("smearing", "smearing .* is 0.5, the recipe's is 0.1"),
         ("cell", "slab_b: another cell than the interface's"),
         ("rigid", "curve_3: its slabs are not the relaxed ones"),
         ("overlap", r"interface: atoms 1.00 Å apart, at least 1.6"),
@@ -365,6 +367,8 @@ def test_checks_find(change, message):
     theory = case.theory
     if change == "mesh":
         theory = theory.model_copy(update={"kpts": theory.kpts | {"slab_a": (3, 3, 1)}})
+    elif change == "smearing":
+        theory = theory.model_copy(update={"smearing": ("fermi-dirac", 0.5)})
     tags = dict(case.tags) | ({"mismatch_a": 0.5} if change == "strain" else {})
     wrong = replace(case, structures=structures, theory=theory, tags=tags)
     lines = "\n".join(checks.problems(wrong, recipe))

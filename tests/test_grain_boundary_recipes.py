@@ -424,12 +424,15 @@ def test_checks_name_what_is_wrong(engine, tmp_path):
     wrong = dict(computed.file.references)
     wrong["grain_boundary_energy"] = Quantity(value=0.5, unit="J/m^2", uncertainty=0.1)
     details = computed.file.details | {"residual_normal_stress_gpa": 3.0}
-    file = computed.file.model_copy(update={"references": wrong, "details": details})
+    theory = computed.file.theory.model_copy(update={"cutoff_ev": 400.0})
+    changes = {"references": wrong, "details": details, "theory": theory}
+    file = computed.file.model_copy(update=changes)
     write_case(tmp_path / "cases", file, computed.extxyz())
     (case,) = load_cases(tmp_path / "cases", "grain_boundary")
     found = " ".join(problems(case, recipe))
     assert "grain_boundary_energy is 0.500000, but its energies give" in found
     assert "normal stress of the relaxed boundary is 3.00" in found
+    assert "cutoff (eV) is 400.0, the recipe's is 520.0" in found
 
 
 def test_convergence_points_are_of_the_boundary_as_built(engine):

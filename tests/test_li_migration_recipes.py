@@ -10,7 +10,7 @@ import pytest
 from ase.calculators.emt import EMT
 from ase.optimize import BFGS
 
-from tests.factories import THEORY
+from tests.factories import theory_of
 from uipbench.case import Case, ReferenceStructure
 from uipbench.casefiles import Quantity, write_case
 from uipbench.datasets import load_cases
@@ -53,6 +53,7 @@ BY_ID = {recipe.id: recipe for recipe in RECIPES}
 WANTED = {"Li", "LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr"}
 WANTED |= {"LiTiS2", "LiCoO2", "LiFePO4", "Cu", "Ag", "Al", "LiAl", "Li2Se"}
 CLOSED_SHELL = {"LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li3N", "Li3OCl", "Li3OBr", "Li2Se"}
+CLOSED_SHELL |= {"LiCoO2"}
 
 COPPER = MigrationRecipe(
     id="cu_vacancy",
@@ -137,7 +138,7 @@ def as_case(path, recipe=COPPER, lattice=None):
         protocols=("fixed", "relaxed"),
         structures=structures,
         references={k: Quantity(**v) for k, v in reference_values(found).items()},
-        theory=THEORY.model_copy(update={"kpts": dict.fromkeys(found, (1, 1, 1))}),
+        theory=theory_of(found),
         digest="d",
         tags={"charge": recipe.charge},
         details=details,
@@ -206,7 +207,7 @@ def test_charge_spin_and_mesh(recipe):
     hop = hop_of(recipe)
     settings = recipe.settings(hop.initial)
     assert settings.charge == (-1.0 if recipe.material in CLOSED_SHELL else 0.0)
-    assert settings.spin_polarised == (recipe.material in {"LiCoO2", "LiFePO4"})
+    assert settings.spin_polarised == (recipe.material == "LiFePO4")
     assert settings.spin_polarised == bool(np.any(hop.initial.get_initial_magnetic_moments()))
     assert set(settings.hubbard) <= {"Co", "Fe"}
     assert all(u.endswith(",0") for u in settings.hubbard.values())
@@ -319,6 +320,10 @@ def changed(case, role, **changes):
         (lambda c: changed(c, "image_6", energy=99.0), "highest image in DFT, image_6, is an end"),
         (lambda c: changed(c, "image_0", forces=np.ones((7, 3))), "largest force of image_0"),
         (lambda c: changed(c, "image_2", energy=c.structures["image_2"].energy - 0.01), "mirror"),
+        (
+            lambda c: replace(c, theory=c.theory.model_copy(update={"grid_spacing_a": 0.3})),
+            "grid spacing .* is 0.3, the recipe's is None",
+        ),
         (lambda c: replace(c, tags={"charge": -1.0}), "charge is -1.0; the recipe's is 0.0"),
         (
             lambda c: replace(c, details=dict(c.details) | {"lattice_constant_a": 3.9}),
@@ -362,23 +367,36 @@ def test_electron_on_one_site_here_and_on_two_there_is_refused(copper):
         check_magnetic_state([with_moments(first, 1.04), with_moments(middle, 0.4, 0.4)])
 
 
-def test_hole_of_the_layered_oxide_stays_on_one_cobalt():
-    hop = hop_of(BY_ID["licoo2_vacancy"])
+def test_the_layered_oxide_has_no_moments_where_a_lithium_ion_is_missing():
+    recipe = BY_ID["licoo2_vacancy"]
+    hop = hop_of(recipe)
+    bulk = recipe.site.bulk(starting_lattice("LiCoO2"))
+    for atoms in (bulk, hop.initial, hop.midpoint, hop.final):
+        assert not atoms.get_initial_magnetic_moments().any()
+    assert not recipe.settings(hop.initial).spin_polarised
+    assert recipe.settings(hop.initial).hubbard == {"Co": ":d,3.32,0"}
+    assert reversal(hop) is not None
+
+
+def test_hole_of_olivine_is_beside_the_vacancy_at_both_ends_and_off_the_path():
+    hop = hop_of(BY_ID["lifepo4_010_vacancy"])
     moments = hop.midpoint.get_initial_magnetic_moments()
-    (site,) = np.flatnonzero(moments)
-    assert hop.midpoint.symbols[site] == "Co"
-    turn = reversal(hop)
-    assert turn is not None
-    assert turn.target[site] == site
-    for atoms in (hop.initial, hop.midpoint, hop.final):
+    iron = np.flatnonzero(np.array(hop.midpoint.get_chemical_symbols()) == "Fe")
+    (site,) = np.flatnonzero(moments == 5.0)
+    assert site in iron
+    assert sorted(moments[iron]) == [4.0, 4.0, 4.0, 5.0]
+    vacant = (hop.final.positions[hop.mover], hop.initial.positions[hop.mover])
+    for atoms, position in zip((hop.initial, hop.final), vacant, strict=True):
+        probe = atoms.copy()
+        probe.positions[hop.mover] = position
+        distances = probe.get_distances(hop.mover, iron, mic=True)
+        assert distances[iron == site] == pytest.approx(distances.min(), abs=1e-3)
         assert np.array_equal(atoms.get_initial_magnetic_moments(), moments)
-        oxygen = [a.index for a in atoms if a.symbol == "O"]
-        bonds = {
-            metal.index: np.sort(atoms.get_distances(metal.index, oxygen, mic=True))[:6].mean()
-            for metal in atoms
-            if metal.symbol == "Co"
-        }
-        assert min(bonds, key=bonds.get) == site
+        oxygen = np.flatnonzero(np.array(atoms.get_chemical_symbols()) == "O")
+        bonds = {i: np.sort(atoms.get_distances(i, oxygen, mic=True))[:6].mean() for i in iron}
+        assert min(bonds, key=bonds.__getitem__) == site
+    apart = hop.midpoint.get_distances(hop.mover, iron, mic=True)
+    assert apart[iron == site] > apart.min() + 0.5
 
 
 def test_path_without_a_barrier_is_refused(copper):

@@ -13,7 +13,7 @@ from ase.build import bulk, make_supercell
 from ase.calculators.emt import EMT
 from ase.formula import Formula
 
-from tests.factories import THEORY
+from tests.factories import theory_of
 from uipbench.case import Case, ReferenceStructure
 from uipbench.casefiles import CaseFile
 from uipbench.errors import ReferenceEngineError
@@ -311,7 +311,7 @@ def computed(recipe, found, states):
             for role, s in found.items()
         },
         references={k: quantity(value=v, unit=recipe_module.UNITS[k]) for k, v in values.items()},
-        theory=THEORY.model_copy(update={"kpts": {r: s.settings.kpts for r, s in found.items()}}),
+        theory=theory_of(found),
         digest="d",
         tags=recipe.tags(found, states),
         details=recipe_module.details(found),
@@ -419,7 +419,7 @@ def test_flipped_state_is_an_error_with_case_and_remedy():
         (lambda c: {"structures": moved(c, "x0", force=0.03)}, "x0: largest force is 0.0300"),
         (lambda c: {"structures": moved(c, "x0", moment=-9.0)}, "x0: the moment of atom 0"),
         (lambda c: {"structures": moved(c, "x1", scale=1.1)}, r"x1: volume changed by \+33 %"),
-        (lambda c: {"theory": THEORY.model_copy(update={"kpts": meshes(c)})}, "mesh is"),
+        (lambda c: {"theory": c.theory.model_copy(update={"kpts": meshes(c)})}, "mesh of x0 is"),
     ],
 )
 def test_checks_name_what_is_wrong(olivine, change, message):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uipbench.errors import ReferenceEngineError
+from uipbench.reference.settings import wrong_settings
 from uipbench.reference_data.adhesion.curve import LEAST_VACUUM_A, values_of
 from uipbench.reference_data.adhesion.recipe import unnamed
 from uipbench.reference_data.surface_energy.checks import left_out
@@ -126,6 +127,7 @@ def _differs_from_recipe(case: Case, recipe: AdhesionRecipe) -> Iterator[str]:
         )
         if not same:
             yield f"{role}: the recipe builds another slab from the stored lattice constants"
+    yield from wrong_settings(case.theory, "slab_a", recipe.settings(pair.slab_a))
     area = case.details["area_a2"]
     if not np.isclose(area, in_plane_area(pair.slab_a)):
         yield f"area is {area:.4f} Å²; the recipe's is {in_plane_area(pair.slab_a):.4f} Å²"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from uipbench.reference.settings import wrong_settings
 from uipbench.reference_data.grain_boundary.boundaries import has_equivalent_boundaries
 from uipbench.reference_data.grain_boundary.values import area
 from uipbench.units import J_PER_M2
@@ -130,3 +131,5 @@ def _differs_from_recipe(case: Case, recipe: BoundaryRecipe) -> Iterator[str]:
         )
         if not same:
             yield f"{role}: the recipe builds another structure from the stored lattice constants"
+    settings = recipe.settings(case.atoms("boundary"))
+    yield from wrong_settings(case.theory, "boundary", settings)

@@ -63,7 +63,7 @@ def convergence(material: str, chemistry: str, value: float) -> tuple[float, str
         percent = f"{100 * RELATIVE_WITHOUT_TEST:.0f}"
         stated = RELATIVE_WITHOUT_TEST * abs(value)
         return stated, f"stated ±{percent} % of γ (no convergence test yet)"
-    return found.deviation, f"{1000 * found.deviation:.0f} mJ/m^2 (convergence test of {test})"
+    return found.deviation, f"{1000 * found.deviation:.1f} mJ/m^2 (convergence test of {test})"
 
 
 def uncertainty(value: float, converged: float, published: float | None) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from ase.geometry import find_mic
 
 from uipbench.errors import CalculationError, ReferenceEngineError
+from uipbench.reference.settings import wrong_settings
 from uipbench.reference_data.li_migration.values import moment_problem, values_of
 from uipbench.tasks.li_migration import checked_path, relative_coordinates
 
@@ -147,3 +148,4 @@ def _differs_from_recipe(
         _, distance = find_mic(away, stored.cell, stored.pbc)
         if distance > hop.length / 2:
             yield f"{role}: the hopping atom is {distance:.2f} Å from its site"
+    yield from wrong_settings(case.theory, roles[0], recipe.settings(case.atoms(roles[0])))

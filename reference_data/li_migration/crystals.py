@@ -71,7 +71,14 @@ OWN: Mapping[str, Material] = {
 }
 """Crystals whose lattice constants are relaxed here, from these starts on the code's own grid."""
 
-MATERIALS: Mapping[str, Material] = {**SURFACE_MATERIALS, **OWN}
+CLOSED_SHELL_OXIDE = replace(SURFACE_MATERIALS["LiCoO2"], magmom=0.0)
+"""Cobalt(III) is low-spin: LiCoO2 has no moments, nor has it where Li⁺ is taken out."""
+
+MATERIALS: Mapping[str, Material] = {
+    **SURFACE_MATERIALS,
+    "LiCoO2": CLOSED_SHELL_OXIDE,
+    **OWN,
+}
 
 PRIMITIVE: Mapping[str, Vectors] = {
     **dict.fromkeys(("LiF", "LiCl", "LiBr", "LiI", "Li2O", "Li2S", "Li2Se"), FCC),

@@ -197,9 +197,9 @@ LAYERED_SULFIDE = MigrationRecipe(
     tier="quick",
 )
 
-# Where nothing says which cobalt has the hole, it is on one in the end point (1.0 µB), and shared
-# by two in the midpoint (0.4 µB each): two states. So it is put on a cobalt beside the vacancy that
-# the mirror plane of the hop keeps in its place, and that the path does not come near.
+# Li⁺ is taken out, since LiCoO2 is a closed-shell crystal. A neutral lithium leaves a hole on one
+# of four cobalt atoms (1.04 µB), the lowest not on one that the mirror plane of the hop keeps in
+# its place (+0.30 eV there, relaxed), so that it would have to hop together with the ion.
 LAYERED_OXIDE = MigrationRecipe(
     id="licoo2_vacancy",
     title="LiCoO2, vacancy",
@@ -210,10 +210,9 @@ LAYERED_OXIDE = MigrationRecipe(
         start=(0.0, 0.0, 0.5),
         end=(1.0, 0.0, 0.5),
         bulge=(0.07, 0.14, -0.015),
-        hole=(1.0, 1.0, 0.0),
     ),
     crystal=MATERIALS["LiCoO2"],
-    charge=0.0,
+    charge=-1.0,
     kpoint_length=20.0,
 )
 

@@ -57,8 +57,6 @@ class CrystalVacancy:
         end: Site of the vacancy, likewise.
         bulge: Displacement of the midpoint, likewise, where the path bends out of the line by
             breaking a mirror plane.
-        hole: Metal site that the electron of the lithium is missing from, likewise; None where
-            no site has a moment. On a mirror plane of the hop it is the same site all along.
     """
 
     material: str
@@ -67,7 +65,6 @@ class CrystalVacancy:
     start: Vector
     end: Vector
     bulge: Vector = (0.0, 0.0, 0.0)
-    hole: Vector | None = None
 
     def lattice(self, engine: DftEngine) -> Lattice:
         """DFT lattice constants."""
@@ -83,12 +80,7 @@ class CrystalVacancy:
         material = at_lattice(self.material, lattice)
         vectors = material.conventional().cell[:]
         start, end, bulge = (np.array(x) @ vectors for x in (self.start, self.end, self.bulge))
-        hop = vacancy_hop(crystal_cell(material, self.vectors, self.repeat), start, end, bulge)
-        if self.hole is not None:
-            site = atom_at(hop.initial, np.array(self.hole) @ vectors)
-            for atoms in (hop.initial, hop.midpoint, hop.final):
-                atoms.set_initial_magnetic_moments(np.arange(len(atoms)) == site)
-        return hop
+        return vacancy_hop(crystal_cell(material, self.vectors, self.repeat), start, end, bulge)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

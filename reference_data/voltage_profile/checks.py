@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uipbench.errors import CalculationError
+from uipbench.reference.settings import wrong_settings
 from uipbench.reference_data.voltage_profile.values import (
     UNITS,
     phase_behaviour,
@@ -101,6 +102,4 @@ def _differs_from_recipe(case: Case, recipe: VoltageRecipe) -> Iterator[str]:
         change = atoms.get_volume() / start.get_volume() - 1
         if abs(change) > LARGEST_VOLUME_CHANGE:
             yield f"{role}: volume changed by {100 * change:+.0f} % from the recipe's start"
-        mesh = recipe.settings(start).kpts
-        if case.theory.kpts[role] != mesh:
-            yield f"{role}: mesh is {case.theory.kpts[role]}, the recipe's is {mesh}"
+        yield from wrong_settings(case.theory, role, recipe.settings(start))

@@ -163,6 +163,10 @@ def test_the_real_tasks_can_be_shown(tmp_path) -> None:
     index = build_site(tmp_path / "out", results=[], tasks=tasks)
     pages = list(index.parent.glob("cases/*/*.html"))
     assert len(pages) == sum(len(t.cases()) for t in tasks)
+    facets = index.parent / "cases/surface_energy"
+    grid = "<dt>Real-space grid</dt><dd>"
+    assert f"{grid}at most 0.16 Å" in (facets / "lif_100.html").read_text()
+    assert f"{grid}the code’s own" in (facets / "al_111.html").read_text()
 
 
 def test_task_without_cases_is_left_out(tmp_path: Path, task, results) -> None:

@@ -41,6 +41,7 @@ class VariantResult(_Strict):
         kpts: Mesh by role of the structure.
         atoms: Number of atoms by role.
         height_a: Length of the third cell vector by role in Å.
+        grid_spacing_a: Largest spacing of the real-space grid in Å; None for the code's own choice.
         seconds: CPU seconds.
     """
 
@@ -51,6 +52,7 @@ class VariantResult(_Strict):
     kpts: dict[str, tuple[int, int, int]]
     atoms: dict[str, int]
     height_a: dict[str, float]
+    grid_spacing_a: Positive | None = None
     seconds: float
 
 
@@ -133,16 +135,18 @@ def compute_convergence(
 
 def _result(name: str, point: ConvergencePoint, used: float, seconds: float) -> VariantResult:
     structures = point.structures
+    settings = next(iter(structures.values())).settings
     return VariantResult(
         name=name,
         value=point.value,
         change=point.value - used,
-        cutoff_ev=next(iter(structures.values())).settings.cutoff_ev,
+        cutoff_ev=settings.cutoff_ev,
         kpts={role: d.settings.kpts for role, d in structures.items()},
         atoms={role: len(d.atoms) for role, d in structures.items()},
         height_a={
             role: round(float(np.linalg.norm(d.atoms.cell[2])), 4) for role, d in structures.items()
         },
+        grid_spacing_a=settings.grid_spacing_a,
         seconds=round(seconds, 1),
     )
 

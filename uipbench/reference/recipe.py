@@ -69,7 +69,7 @@ def level_of_theory(structures: Mapping[str, DftStructure]) -> LevelOfTheory:
     elements = sorted({e for d in structures.values() for e in d.atoms.get_chemical_symbols()})
     return LevelOfTheory(
         xc=s.xc,
-        hubbard_u_ev={element: float(u.split(",")[1]) for element, u in s.hubbard.items()},
+        hubbard_u_ev=s.hubbard_u_ev,
         code=code_version(),
         paw={e: PawSet(**values) for e, values in paw_sets(tuple(elements), s.xc).items()},
         cutoff_ev=s.cutoff_ev,

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ase import Atoms
+
+    from uipbench.casefiles import LevelOfTheory
 
 SETUPS: Mapping[str, str] = {"Li": "sv3"}
 """Projector-augmented-wave sets that differ from GPAW's default."""
@@ -58,6 +60,11 @@ class DftSettings:
         default_factory=lambda: {"energy": 1e-5, "density": 5e-5, "eigenstates": 2e-8}
     )
 
+    @property
+    def hubbard_u_ev(self) -> dict[str, float]:
+        """U in eV by element."""
+        return {element: float(u.split(",")[1]) for element, u in self.hubbard.items()}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types, for keys and files; what is not set stays out of the keys."""
         values = asdict(self)
@@ -79,3 +86,25 @@ def kpoint_mesh(atoms: Atoms, length: float, *, slab: bool = False) -> Mesh:
     """
     n1, n2, n3 = (max(1, math.ceil(length / a - 1e-6)) for a in atoms.cell.lengths())
     return (n1, n2, 1 if slab else n3)
+
+
+def wrong_settings(theory: LevelOfTheory, role: str, settings: DftSettings) -> Iterator[str]:
+    """One line for every setting that a stored case does not share with its recipe.
+
+    Args:
+        theory: Of the case.
+        role: Structure whose mesh is compared.
+        settings: The recipe's, for that structure.
+    """
+    pairs = {
+        "functional": (theory.xc, settings.xc),
+        "U": (theory.hubbard_u_ev, settings.hubbard_u_ev),
+        "cutoff (eV)": (theory.cutoff_ev, settings.cutoff_ev),
+        f"mesh of {role}": (theory.kpts[role], settings.kpts),
+        "grid spacing (Å)": (theory.grid_spacing_a, settings.grid_spacing_a),
+        "smearing (eV)": (theory.smearing[1], settings.smearing_ev),
+        "spin polarisation": (theory.spin_polarised, settings.spin_polarised),
+    }
+    for name, (stored, expected) in pairs.items():
+        if stored != expected:
+            yield f"{name} is {stored}, the recipe's is {expected}; compute it again (--again)"
