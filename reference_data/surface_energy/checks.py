@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from uipbench.reference.settings import wrong_settings
 from uipbench.units import J_PER_M2
 
 if TYPE_CHECKING:
@@ -145,3 +146,5 @@ def _differs_from_recipe(case: Case, recipe: SurfaceRecipe) -> Iterator[str]:
         )
         if not same:
             yield f"{role}: the recipe builds another structure from the stored lattice constants"
+    slab = case.atoms("slab")
+    yield from wrong_settings(case.theory, "slab", recipe.settings(slab, slab=True))
