@@ -15,6 +15,7 @@ from uipbench.reference.queue import case_folder
 from uipbench.reference_data.surface_energy.checks import has_equal_faces
 
 TASK = "surface_energy"
+CONVERGENCE = queue.convergence_folder(TASK)
 
 
 @pytest.fixture
@@ -81,6 +82,60 @@ def test_structure_that_the_recipe_does_not_build(copy):
     pytest.importorskip("pymatgen")
     edit(copy, "al_111.json", '"lattice_constant_a": 4.04', '"lattice_constant_a": 4.05')
     assert "the recipe builds another structure" in verify.verify(TASK).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"cutoff_ev": 520.0', '"cutoff_ev": 400.0', "cutoff (eV) is 400.0, the recipe's is 520.0"),
+        (
+            '"grid_spacing_a": null',
+            '"grid_spacing_a": 0.2',
+            "grid spacing (Å) is 0.2, the recipe's",
+        ),
+        ('"xc": "PBE"', '"xc": "LDA"', "functional is LDA, the recipe's is PBE"),
+        ('"spin_polarised": false', '"spin_polarised": true', "spin polarisation is True"),
+        (
+            '"hubbard_u_ev": {}',
+            '"hubbard_u_ev": {"Al": 1.0}',
+            "U is {'Al': 1.0}, the recipe's is {}",
+        ),
+    ],
+)
+def test_settings_that_are_not_those_of_the_recipe(copy, old, new, message):
+    """Whoever computes the case again would get another value."""
+    pytest.importorskip("pymatgen")
+    edit(copy, "al_111.json", old, new)
+    (line,) = verify.verify(TASK).problems
+    assert line.startswith("al_111: ")
+    assert message in line
+    assert line.endswith("compute it again (--again)")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cutoff_ev", 400.5), ("grid_spacing_a", 0.3), ("kpts", {"bulk": [1, 2, 3]})],
+)
+def test_convergence_test_with_other_settings_than_its_case(copy, field, value):
+    """Its deviation would be the uncertainty of settings that the case does not have."""
+    pytest.importorskip("pymatgen")
+    folder = copy.parent / "convergence"
+    shutil.copytree(CONVERGENCE, folder)
+    for path in folder.glob("*.json"):
+        if path.stem not in {"al_111", "lock"}:
+            path.unlink()
+    (folder / "lock.json").write_text(
+        json.dumps({"al_111.json": sha256_of(folder / "al_111.json")})
+    )
+    assert verify.verify(TASK).problems == ()
+    content = json.loads((folder / "al_111.json").read_text())
+    content["variants"][0][field] = value
+    (folder / "al_111.json").write_text(json.dumps(content))
+    (folder / "lock.json").write_text(
+        json.dumps({"al_111.json": sha256_of(folder / "al_111.json")})
+    )
+    (line,) = verify.verify(TASK).problems
+    assert line.startswith("convergence/al_111: other settings than its case; test it again")
 
 
 def test_field_that_is_not_of_the_schema(copy):

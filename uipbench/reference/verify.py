@@ -72,7 +72,8 @@ def verify(task: str) -> Verification:
     found = [*_wrong_files(folder), *_wrong_convergence(task)]
     ids = tuple(case_ids(folder))
     if not found:
-        found += _wrong_cases(task, load_cases(folder, task))
+        cases = load_cases(folder, task)
+        found += [*_wrong_cases(task, cases), *_stale_convergence(task, cases)]
     left_out = checks.left_out()
     return Verification(ids, tuple(found), () if left_out is None else (left_out,))
 
@@ -96,6 +97,23 @@ def _wrong_convergence(task: str) -> Iterator[str]:
         read_all_convergence(convergence_folder(task))
     except ReferenceDataError as error:
         yield str(error)
+
+
+def _stale_convergence(task: str, cases: Sequence[Case]) -> Iterator[str]:
+    """Tests whose first variant does not have the settings of their case."""
+    by_id = {case.id: case for case in cases}
+    for test in read_all_convergence(convergence_folder(task)):
+        case = by_id.get(test.case)
+        if case is None:
+            continue
+        used, theory = test.variants[0], case.theory
+        same = (
+            used.cutoff_ev == theory.cutoff_ev
+            and used.grid_spacing_a == theory.grid_spacing_a
+            and all(mesh == theory.kpts.get(role, mesh) for role, mesh in used.kpts.items())
+        )
+        if not same:
+            yield f"convergence/{test.case}: other settings than its case; test it again (--again)"
 
 
 def _wrong_cases(task: str, cases: Sequence[Case]) -> Iterator[str]:
