@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.factories import THEORY
+from tests.factories import theory_of
 from uipbench.case import Case, ReferenceStructure
 from uipbench.casefiles import CaseFile, Quantity, write_case
 from uipbench.datasets import load_cases
@@ -134,7 +134,7 @@ def as_case(recipe, found, pair):
             for role, s in found.items()
         },
         references={n: Quantity.model_validate(q) for n, q in reference_values(found).items()},
-        theory=THEORY.model_copy(update={"kpts": {r: s.settings.kpts for r, s in found.items()}}),
+        theory=theory_of(found),
         digest="d",
         tags=recipe.tags(pair),
         details=named(lattices) | geometry(found),

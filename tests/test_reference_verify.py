@@ -87,7 +87,7 @@ def test_structure_that_the_recipe_does_not_build(copy):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"cutoff_ev": 520.0', '"cutoff_ev": 400.0', "cutoff (eV) is 400.0, the recipe's is 520.0"),
+        ('"cutoff_ev": 400.0', '"cutoff_ev": 520.0', "cutoff (eV) is 520.0, the recipe's is 400.0"),
         (
             '"grid_spacing_a": null',
             '"grid_spacing_a": 0.2',
