@@ -11,6 +11,7 @@ from ase.build import bulk as crystal
 from uipbench.casefiles import read_lock, sha256_of, write_atomically
 from uipbench.errors import RegistryError, SettingsError
 from uipbench.reference import queue, verify
+from uipbench.reference.convergence import read_convergence, write_convergence
 from uipbench.reference.queue import case_folder
 from uipbench.reference_data.surface_energy.checks import has_equal_faces
 
@@ -119,21 +120,12 @@ def test_settings_that_are_not_those_of_the_recipe(copy, old, new, message):
 def test_convergence_test_with_other_settings_than_its_case(copy, field, value):
     """Its deviation would be the uncertainty of settings that the case does not have."""
     pytest.importorskip("pymatgen")
-    folder = copy.parent / "convergence"
-    shutil.copytree(CONVERGENCE, folder)
-    for path in folder.glob("*.json"):
-        if path.stem not in {"al_111", "lock"}:
-            path.unlink()
-    (folder / "lock.json").write_text(
-        json.dumps({"al_111.json": sha256_of(folder / "al_111.json")})
-    )
+    folder, test = copy.parent / "convergence", read_convergence(CONVERGENCE, "al_111")
+    write_convergence(folder, test)
     assert verify.verify(TASK).problems == ()
-    content = json.loads((folder / "al_111.json").read_text())
-    content["variants"][0][field] = value
-    (folder / "al_111.json").write_text(json.dumps(content))
-    (folder / "lock.json").write_text(
-        json.dumps({"al_111.json": sha256_of(folder / "al_111.json")})
-    )
+    used, *finer = test.variants
+    changed = [used.model_copy(update={field: value}), *finer]
+    write_convergence(folder, test.model_copy(update={"variants": changed}))
     (line,) = verify.verify(TASK).problems
     assert line.startswith("convergence/al_111: other settings than its case; test it again")
 

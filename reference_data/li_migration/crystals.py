@@ -71,12 +71,10 @@ OWN: Mapping[str, Material] = {
 }
 """Crystals whose lattice constants are relaxed here, from these starts on the code's own grid."""
 
-CLOSED_SHELL_OXIDE = replace(SURFACE_MATERIALS["LiCoO2"], magmom=0.0)
-"""Cobalt(III) is low-spin: LiCoO2 has no moments, nor has it where Li⁺ is taken out."""
-
 MATERIALS: Mapping[str, Material] = {
     **SURFACE_MATERIALS,
-    "LiCoO2": CLOSED_SHELL_OXIDE,
+    # Cobalt(III) is low-spin: LiCoO2 has no moments, nor has it where Li⁺ is taken out.
+    "LiCoO2": replace(SURFACE_MATERIALS["LiCoO2"], magmom=0.0),
     **OWN,
 }
 

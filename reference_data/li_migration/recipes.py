@@ -51,19 +51,37 @@ OLIVINE = Material(
 Tier = Literal["quick", "full"]
 
 
-def _ionic(
-    site: CrystalVacancy, tier: Tier = "full", other_charge: float | None = None
+def _vacancy(
+    site: CrystalVacancy,
+    *,
+    charge: float,
+    kpoint_length: float,
+    tier: Tier = "full",
+    other_charge: float | None = None,
 ) -> MigrationRecipe:
-    """Li⁺ is taken out of a closed-shell crystal."""
+    """A vacancy in a crystal, named after it."""
     return MigrationRecipe(
         id=f"{site.material.lower()}_vacancy",
         title=f"{site.material}, vacancy",
         site=site,
         crystal=MATERIALS[site.material],
-        charge=-1.0,
+        charge=charge,
         other_charge=other_charge,
+        kpoint_length=kpoint_length,
+        tier=tier,
+    )
+
+
+def _ionic(
+    site: CrystalVacancy, tier: Tier = "full", other_charge: float | None = None
+) -> MigrationRecipe:
+    """Li⁺ is taken out of a closed-shell crystal."""
+    return _vacancy(
+        site,
+        charge=-1.0,
         kpoint_length=INSULATOR_LENGTH_A,
         tier=tier,
+        other_charge=other_charge,
     )
 
 
@@ -126,13 +144,10 @@ def _adatom(  # noqa: PLR0913, PLR0917
 
 # Rows along ⟨111⟩ need more than three sites: in 3×3×3 primitive cells (26 atoms) the vacancy
 # spreads over its row of three, and the midpoint is lower than the end point (DFT and SevenNet-0).
-LITHIUM = MigrationRecipe(
-    id="li_vacancy",
-    title="Li, vacancy",
-    site=CrystalVacancy(
+LITHIUM = _vacancy(
+    CrystalVacancy(
         material="Li", vectors=SIMPLE, repeat=(2, 2, 2), start=(0.0, 0.0, 0.0), end=(0.5, 0.5, 0.5)
     ),
-    crystal=MATERIALS["Li"],
     charge=0.0,
     kpoint_length=60.0,
     tier="quick",
@@ -164,26 +179,21 @@ NITRIDE = replace(
 )
 
 # A row along ⟨111⟩ alternates Li, Al and two empty sites; the midpoint is a centre of inversion.
-ALLOY = MigrationRecipe(
-    id="lial_vacancy",
-    title="LiAl, vacancy",
-    site=CrystalVacancy(
+ALLOY = _vacancy(
+    CrystalVacancy(
         material="LiAl",
         vectors=SIMPLE,
         repeat=(1, 1, 1),
         start=(0.5, 0.5, 0.5),
         end=(0.75, 0.75, 0.75),
     ),
-    crystal=MATERIALS["LiAl"],
     charge=0.0,
     kpoint_length=40.0,
     tier="quick",
 )
 
-LAYERED_SULFIDE = MigrationRecipe(
-    id="litis2_vacancy",
-    title="LiTiS2, vacancy",
-    site=CrystalVacancy(
+LAYERED_SULFIDE = _vacancy(
+    CrystalVacancy(
         material="LiTiS2",
         vectors=SIMPLE,
         repeat=(2, 2, 1),
@@ -191,7 +201,6 @@ LAYERED_SULFIDE = MigrationRecipe(
         end=(1.0, 0.0, 0.5),
         bulge=(1 / 6, 1 / 3, -0.08),
     ),
-    crystal=MATERIALS["LiTiS2"],
     charge=0.0,
     kpoint_length=20.0,
     tier="quick",
@@ -200,10 +209,8 @@ LAYERED_SULFIDE = MigrationRecipe(
 # Li⁺ is taken out, since LiCoO2 is a closed-shell crystal. A neutral lithium leaves a hole on one
 # of four cobalt atoms (1.04 µB), the lowest not on one that the mirror plane of the hop keeps in
 # its place (+0.30 eV there, relaxed), so that it would have to hop together with the ion.
-LAYERED_OXIDE = MigrationRecipe(
-    id="licoo2_vacancy",
-    title="LiCoO2, vacancy",
-    site=CrystalVacancy(
+LAYERED_OXIDE = _vacancy(
+    CrystalVacancy(
         material="LiCoO2",
         vectors=MIRRORED_LAYERS,
         repeat=(2, 2, 1),
@@ -211,7 +218,6 @@ LAYERED_OXIDE = MigrationRecipe(
         end=(1.0, 0.0, 0.5),
         bulge=(0.07, 0.14, -0.015),
     ),
-    crystal=MATERIALS["LiCoO2"],
     charge=-1.0,
     kpoint_length=20.0,
 )

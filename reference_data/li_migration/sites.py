@@ -213,16 +213,13 @@ class OlivineVacancy:
         olivine = crystal(symbols, sites, spacegroup=62, cellpar=[*lengths, 90, 90, 90])
         plain = Atoms(olivine.numbers, olivine.positions, cell=olivine.cell, pbc=True)
         iron = plain.numbers == plain.numbers[symbols.index("Fe") * 4]
-        plain.set_initial_magnetic_moments(np.where(iron, self.moment, 0.0))
+        moments = np.where(iron, self.moment, 0.0)
+        site = atom_at(plain, np.array(self.hole) * lengths)
+        moments[site] += 1.0
+        plain.set_initial_magnetic_moments(moments)
+        plain.positions += breathing(plain, site, -BREATHING_A)
         end = np.array([0.0, lengths[1] / 2, 0.0])
-        hop = vacancy_hop(plain, np.zeros(3), end, np.array(self.bulge) * lengths)
-        site = atom_at(hop.initial, np.array(self.hole) * lengths)
-        for atoms in (hop.initial, hop.midpoint, hop.final):
-            atoms.positions += breathing(atoms, site, -BREATHING_A)
-            moments = atoms.get_initial_magnetic_moments()
-            moments[site] += 1.0
-            atoms.set_initial_magnetic_moments(moments)
-        return hop
+        return vacancy_hop(plain, np.zeros(3), end, np.array(self.bulge) * lengths)
 
 
 __all__ = ["Adatom", "BoundaryVacancy", "CrystalVacancy", "OlivineVacancy", "Site"]
