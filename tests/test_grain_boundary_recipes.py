@@ -143,7 +143,8 @@ def test_fixed_only_cases_say_so():
     pytest.importorskip("pymatgen")
     for recipe in RECIPES:
         bulk = bulk_cell(MATERIALS[recipe.material], recipe.boundary)
-        assert ("relaxed" in recipe.protocols) == (len(bulk) <= 32)
+        dear = len(bulk) > 32 or (recipe.material == "Cu" and len(bulk) > 12)
+        assert ("relaxed" in recipe.protocols) != dear
         assert ("relaxed" in recipe.protocols) != ("Fixed only" in recipe.comment)
 
 
