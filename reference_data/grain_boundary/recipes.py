@@ -21,14 +21,12 @@ import numpy as np
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference.convergence import AS_USED, ConvergencePoint
 from uipbench.reference.recipe import ReferenceCase, case_file
-from uipbench.reference.settings import SYMMETRY_TOLERANCE_A
 from uipbench.reference_data.grain_boundary.boundaries import (
     Boundary,
     Indices,
     bicrystal,
     bulk_cell,
     rotation_angle,
-    symmetry_operations,
 )
 from uipbench.reference_data.grain_boundary.published import annotate
 from uipbench.reference_data.grain_boundary.starts import read_start
@@ -159,7 +157,7 @@ class BoundaryRecipe:
         settings = self.settings(rigid)
         bulk = bulk_cell(material, self.boundary)
         found = {
-            "bulk": engine.single_point(bulk, _of_bulk(bulk, settings)),
+            "bulk": engine.single_point(bulk, settings),
             "boundary": engine.single_point(rigid, settings),
         }
         value = grain_boundary_energy(found["bulk"], found["boundary"])
@@ -198,7 +196,7 @@ class BoundaryRecipe:
         settings = self.settings(start)
         if "relaxed" not in self.protocols:
             return {
-                "bulk": engine.single_point(bulk, _of_bulk(bulk, settings)),
+                "bulk": engine.single_point(bulk, settings),
                 "boundary": engine.single_point(start, settings),
             }
         coarse, near = self.settings(start, coarse=True), start
@@ -212,7 +210,7 @@ class BoundaryRecipe:
         self, engine: DftEngine, bulk: Atoms, start: Atoms, settings: DftSettings
     ) -> tuple[DftStructure, DftStructure]:
         """The bulk, and the boundary relaxed to the bulk's stress along the normal."""
-        crystal = engine.stress_point(bulk, _of_bulk(bulk, settings))
+        crystal = engine.stress_point(bulk, settings)
         stress = crystal.evaluation.stress
         if stress is None:
             msg = f"{self.id}: the step of the bulk has no stress"
@@ -321,14 +319,3 @@ def thicker(recipe: BoundaryRecipe) -> Boundary:
 
 def _leans(bulk: Atoms) -> bool:
     return not np.allclose(bulk.cell[2, :2], 0, atol=1e-6)
-
-
-def _of_bulk(bulk: Atoms, settings: DftSettings) -> DftSettings:
-    """Without the point group where that would make the real-space grid a cube.
-
-    It does where symmetries turn the long axis of a leaning cell into the plane: 80³ points for 18
-    atoms of Al Σ5(210), eleven times as many as along the sides.
-    """
-    rotations, _ = symmetry_operations(bulk, SYMMETRY_TOLERANCE_A)
-    turned = rotations[:, 2, :2].any() or rotations[:, :2, 2].any()
-    return replace(settings, point_group=False) if turned else settings

@@ -35,14 +35,14 @@ class _PlaneWaves:
 
 
 def symmetry_options(atoms: Atoms, settings: DftSettings) -> dict[str, Any]:
-    """GPAW's ``symmetry``: all rotations, none, or those that leave the natural grid in place.
+    """GPAW's ``symmetry``: all rotations, or those that leave the natural grid in place.
 
     Args:
         atoms: With initial magnetic moments, where the settings are spin-polarised.
-        settings: Cutoff, grid, mesh and whether rotations are used at all.
+        settings: Cutoff, grid and mesh.
     """
-    options = {"tolerance": SYMMETRY_TOLERANCE_A, "point_group": settings.point_group}
-    if not (settings.point_group and atoms.pbc.all()):
+    options = {"tolerance": SYMMETRY_TOLERANCE_A}
+    if not atoms.pbc.all():
         return options
     few = _subgroup(atoms, settings)
     return options if few is None else {**options, "rotations": few}

@@ -38,9 +38,6 @@ class DftSettings:
         grid_spacing_a: Largest spacing of the real-space grid in Å; None for what the code derives
             from the cutoff. That one (0.17 to 0.19 Å at 520 eV) leaves γ of LiF(100) to the height
             of the cell: 0.304 to 0.319 J/m²; at 0.16 and 0.13 Å it is 0.321 to 0.323.
-        point_group: Whether the crystal's symmetries reduce the mesh; if not, time reversal alone
-            does. The result is the same. Symmetries that take one cell vector to another ask for
-            as many grid points along both.
         scf: SCF limits: eV per valence electron, electrons per valence electron, eV² per valence
             electron. At ten times the density limit, forces of a restarted step were off by
             0.01 eV/Å, at twenty times by 0.2 eV/Å (LiCl(100), 12 atoms).
@@ -55,7 +52,6 @@ class DftSettings:
     charge: float = 0.0
     dipole_layer: bool = False
     grid_spacing_a: float | None = None
-    point_group: bool = True
     scf: Mapping[str, float] = field(
         default_factory=lambda: {"energy": 1e-5, "density": 5e-5, "eigenstates": 2e-8}
     )
@@ -70,8 +66,6 @@ class DftSettings:
         values = asdict(self)
         if self.grid_spacing_a is None:
             del values["grid_spacing_a"]
-        if self.point_group:
-            del values["point_group"]
         values["kpts"] = list(self.kpts)
         return values
 
