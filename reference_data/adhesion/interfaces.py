@@ -46,12 +46,14 @@ class Side:
         miller_index: Facet, with respect to the conventional cell.
         layers: Atomic planes.
         supercell: In-plane vectors of the interface's cell in those of the primitive surface cell.
+        skipped: Planes of the oriented crystal below the slab's first, where not all are faces.
     """
 
     material: str
     miller_index: tuple[int, int, int]
     layers: int
     supercell: Supercell = field(default=((1, 0), (0, 1)))
+    skipped: int = 0
 
     @property
     def crystal(self) -> Material:
@@ -73,9 +75,9 @@ class Side:
         """Unrelaxed slab, its first in-plane vector along x, its third vector along z."""
         bulk, _ = self.surface.structures(lattice)
         planes = atomic_planes(bulk)
-        repeats = 1 + -(-self.layers // len(planes))
+        repeats = 1 + -(-(self.skipped + self.layers) // len(planes))
         stack = bulk.repeat((1, 1, repeats))
-        stack = stack[np.concatenate(atomic_planes(stack)[: self.layers])]
+        stack = stack[np.concatenate(atomic_planes(stack)[self.skipped :][: self.layers])]
         height = float(np.ptp(stack.positions[:, 2])) + 1.0
         stack.set_cell([*stack.cell[:2], [0.0, 0.0, height]])
         (a, b), (c, d) = self.supercell

@@ -33,6 +33,7 @@ TEST_OF_CHEMISTRY: Mapping[str, str] = {
     "metal on halide": "al_lif_001_f",
     "metal on oxide": "ag_mgo_001_o",
     "halide on oxide": "lif_mgo_001_o",
+    "oxide on sulfide": "lif_mgo_001_o",
 }
 """Convergence test by kind of interface."""
 
@@ -53,7 +54,7 @@ def convergence(chemistry: str, value: float) -> tuple[float, str]:
     Absolute where it is from a test: W_ad of the test may be near zero, and errors of slabs and
     interface grow with their area, not with how strongly they bind.
     """
-    test = TEST_OF_CHEMISTRY[chemistry.replace("sulfide", "oxide")]
+    test = TEST_OF_CHEMISTRY[chemistry]
     found = read_convergence(FOLDER / "convergence", test)
     if found is None:
         percent = f"{100 * RELATIVE_WITHOUT_TEST:.0f}"

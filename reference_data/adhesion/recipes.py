@@ -28,9 +28,14 @@ def _001(material: str, layers: int, supercell: Supercell = SINGLE) -> Side:
     return Side(material=material, miller_index=(0, 0, 1), layers=layers, supercell=supercell)
 
 
-def _111(material: str, layers: int) -> Side:
-    return Side(material=material, miller_index=(1, 1, 1), layers=layers)
+def _111(material: str, layers: int, skipped: int = 0) -> Side:
+    return Side(material=material, miller_index=(1, 1, 1), layers=layers, skipped=skipped)
 
+
+ONE_SHEET = (
+    "One sheet of TiS2: PBE has no dispersion and hardly binds a second one, whose distance the "
+    "limit on forces would leave open."
+)
 
 PAIRS = (
     AdhesionRecipe(  # +2.5 %
@@ -129,6 +134,14 @@ PAIRS = (
         substrate=Side(material="LiCoO2", miller_index=(1, 0, 4), layers=3),
         registry=Registry(film="F", substrate="Co"),
         distance=2.1,
+    ),
+    AdhesionRecipe(  # +3.9 %
+        film=_111("Li2O", 9, skipped=2),
+        substrate=_001("TiS2", 3),
+        registry=Registry(film="Li", substrate="S"),
+        distance=2.4,
+        grid_spacing=SALT_GRID_SPACING_A,
+        comment=ONE_SHEET,
     ),
 )
 

@@ -1,7 +1,8 @@
 """Slabs of layered cathodes, hexagonal or rhombohedral, whose symmetry leaves one coordinate free.
 
 (001): half of the lithium of the outermost layer on each face, in rows, so that the slab is
-stoichiometric and non-polar. (104): planes that contain a whole formula unit each.
+stoichiometric and non-polar; whole sheets where there is none. (104): planes that contain a whole
+formula unit each.
 """
 
 from __future__ import annotations
@@ -79,9 +80,13 @@ def layered_slab(
         ReferenceEngineError: Another facet.
     """
     if miller_index == (0, 0, 1) and material.spacegroup != RHOMBOHEDRAL:
-        bulk, slab = _half_covered(material, min_thickness)
+        lithiated = "Li" in dict(material.basis)
+        cell = material.conventional()
+        build = _half_covered if lithiated else _whole_planes
+        bulk, slab = build(cell, min_thickness)
     elif miller_index == (1, 0, 4) and material.spacegroup == RHOMBOHEDRAL:
-        bulk, slab = _whole_planes(material, min_thickness)
+        cell = make_supercell(layered_cell(material), PLANE_104)
+        bulk, slab = _whole_planes(cell, min_thickness)
     else:
         msg = f"no builder for facet {miller_index} of space group {material.spacegroup}"
         raise ReferenceEngineError(msg)
@@ -98,8 +103,8 @@ def _upright(bulk: Atoms, layers: int) -> Atoms:
     return slab
 
 
-def _half_covered(material: Material, min_thickness: float) -> tuple[Atoms, Atoms]:
-    bulk = reduce_in_plane(make_supercell(material.conventional(), np.diag([2, 1, 1])))
+def _half_covered(cell: Atoms, min_thickness: float) -> tuple[Atoms, Atoms]:
+    bulk = reduce_in_plane(make_supercell(cell, np.diag([2, 1, 1])))
     lithium = [atom.index for atom in bulk if atom.symbol == "Li"]
     c = float(bulk.cell[2, 2])
     layers = max(1, math.ceil((min_thickness - 1e-6) / c))
@@ -115,8 +120,8 @@ def _half_covered(material: Material, min_thickness: float) -> tuple[Atoms, Atom
     return bulk, slab
 
 
-def _whole_planes(material: Material, min_thickness: float) -> tuple[Atoms, Atoms]:
-    bulk = reduce_in_plane(make_supercell(layered_cell(material), PLANE_104))
+def _whole_planes(cell: Atoms, min_thickness: float) -> tuple[Atoms, Atoms]:
+    bulk = reduce_in_plane(cell)
     bulk.positions += bulk.cell[2] / 2
     bulk.wrap(eps=1e-6)
     spacing = float(bulk.cell[2, 2])

@@ -181,6 +181,19 @@ MATERIALS = {
         smearing_ev=0.1,
         free_z="S",
     ),
+    # Lithiated it is LiTiS2; in PBE the sheets hardly hold together, and c is soft
+    "TiS2": Material(
+        spacegroup=164,
+        basis=(("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.22))),
+        a=3.41,
+        c=6.5,
+        chemistry="layered sulfide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
+        smearing_ev=0.1,
+        free_z="S",
+    ),
     "LiCoO2": Material(
         spacegroup=166,
         basis=(("Co", (0, 0, 0)), ("O", (0, 0, 0.26)), ("Li", (0, 0, 0.5))),
