@@ -220,6 +220,7 @@ LAYERED_OXIDE = _vacancy(
     ),
     charge=-1.0,
     kpoint_length=20.0,
+    tier="quick",
 )
 
 PHOSPHATE = MigrationRecipe(
