@@ -135,7 +135,7 @@ PAIRS = (
         registry=Registry(film="F", substrate="Co"),
         distance=2.1,
     ),
-    AdhesionRecipe(  # +3.9 %
+    AdhesionRecipe(  # +4.2 %
         film=_111("Li2O", 9, skipped=2),
         substrate=_001("TiS2", 3),
         registry=Registry(film="Li", substrate="S"),
