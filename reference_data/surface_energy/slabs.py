@@ -138,6 +138,23 @@ def antiperovskite(halogen: str, a: float) -> Material:
     )
 
 
+def _layered_sulfide(
+    basis: tuple[tuple[str, tuple[float, float, float]], ...], a: float, c: float
+) -> Material:
+    return Material(
+        spacegroup=164,
+        basis=basis,
+        a=a,
+        c=c,
+        chemistry="layered sulfide",
+        cutoff_ev=520.0,
+        kpoint_length=25.0,
+        grid_spacing_a=SALT_GRID_SPACING_A,
+        smearing_ev=0.1,
+        free_z="S",
+    )
+
+
 MATERIALS = {
     "Li": _metal(229, "Li", 3.44, 520.0, "bcc metal"),
     "Na": _metal(229, "Na", 4.20, 520.0, "bcc metal"),
@@ -169,31 +186,11 @@ MATERIALS = {
     "Li2S": antifluorite("S", 5.72, "sulfide"),
     # Zhao and Daemen, J. Am. Chem. Soc. 134, 15042 (2012), doi:10.1021/ja305709z
     "Li3OCl": antiperovskite("Cl", 3.91),
-    "LiTiS2": Material(
-        spacegroup=164,
-        basis=(("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.24)), ("Li", (0, 0, 0.5))),
-        a=3.46,
-        c=6.19,
-        chemistry="layered sulfide",
-        cutoff_ev=520.0,
-        kpoint_length=25.0,
-        grid_spacing_a=SALT_GRID_SPACING_A,
-        smearing_ev=0.1,
-        free_z="S",
+    "LiTiS2": _layered_sulfide(
+        (("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.24)), ("Li", (0, 0, 0.5))), a=3.46, c=6.19
     ),
     # Lithiated it is LiTiS2; in PBE the sheets hardly hold together, and c is soft
-    "TiS2": Material(
-        spacegroup=164,
-        basis=(("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.22))),
-        a=3.41,
-        c=6.5,
-        chemistry="layered sulfide",
-        cutoff_ev=520.0,
-        kpoint_length=25.0,
-        grid_spacing_a=SALT_GRID_SPACING_A,
-        smearing_ev=0.1,
-        free_z="S",
-    ),
+    "TiS2": _layered_sulfide((("Ti", (0, 0, 0)), ("S", (1 / 3, 2 / 3, 0.22))), a=3.41, c=6.5),
     "LiCoO2": Material(
         spacegroup=166,
         basis=(("Co", (0, 0, 0)), ("O", (0, 0, 0.26)), ("Li", (0, 0, 0.5))),
