@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 import time
 from functools import cache
 from itertools import product
@@ -14,6 +15,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from uipbench.errors import ReferenceEngineError
+from uipbench.reference import gpu
 from uipbench.reference.grid_symmetry import symmetry_options
 from uipbench.reference.origin import symmetric_shift
 from uipbench.reference.settings import SETUPS
@@ -114,6 +116,8 @@ class StoredDft(Calculator):
 
     def __init__(self, settings: DftSettings, store: StepStore, log_folder: Path) -> None:
         super().__init__()
+        if gpu.is_wanted():
+            gpu.prepare()
         self._settings = settings
         self._store = store
         self._log_folder = log_folder
@@ -247,6 +251,8 @@ class StoredDft(Calculator):
             extra |= {"mixer": METAL_MIXER, "maxiter": METAL_ITERATIONS}
         if s.grid_spacing_a is not None:
             extra["h"] = s.grid_spacing_a
+        if gpu.is_wanted() and math.prod(s.kpts) > 1:
+            extra["parallel"] = {"gpu": True}
         self._log_folder.mkdir(parents=True, exist_ok=True)
         return GPAW(
             mode=PW(s.cutoff_ev),

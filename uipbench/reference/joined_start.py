@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uipbench.reference.gpaw_calculator import StoredDft
+from uipbench.reference.gpu import on_cpu, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,8 +108,8 @@ class JoinedDft(StoredDft):
             self._store.put(self.key(slab), step)
         density = self._gpaw.dft.density
         self._gpaw = None
-        matrices = [np.array(density.D_asii[a]) for a in range(len(slab))]
-        return SlabDensity(slab, density.nt_sR.data.copy(), matrices)
+        matrices = [on_cpu(density.D_asii[a]).copy() for a in range(len(slab))]
+        return SlabDensity(slab, on_cpu(density.nt_sR.data).copy(), matrices)
 
 
 def fill(density: Any, slabs: tuple[SlabDensity, SlabDensity], atoms: Atoms) -> None:  # noqa: ANN401
@@ -117,14 +118,14 @@ def fill(density: Any, slabs: tuple[SlabDensity, SlabDensity], atoms: Atoms) -> 
     Left as it is where the grids differ.
     """
     a, b = slabs
-    if not a.smooth.shape == b.smooth.shape == density.nt_sR.data.shape:
+    if not a.smooth.shape == b.smooth.shape == tuple(density.nt_sR.data.shape):
         return
     upper = atoms.positions[len(a.atoms) :, 2]
     distance = float(np.mean(upper - b.atoms.positions[:, 2]))
     height = float(atoms.cell[2, 2])
-    density.nt_sR.data[:] = a.smooth + shifted(b.smooth, distance, height)
+    put(density.nt_sR.data, a.smooth + shifted(b.smooth, distance, height))
     for index, matrix in enumerate((*a.matrices, *b.matrices)):
-        density.D_asii[index][:] = matrix
+        put(density.D_asii[index], matrix)
 
 
 def shifted(values: np.ndarray, distance: float, height: float) -> np.ndarray:
