@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from uipbench.case import Case
+    from uipbench.reference.convergence import ConvergenceFile
     from uipbench.reference.recipe import Recipe, ReferenceCase
 
 ENERGY_TOLERANCE_EV = 1e-3
@@ -69,11 +70,15 @@ def verify(task: str) -> Verification:
     """
     checks = data_module(task, "checks")
     folder = case_folder(task)
-    found = [*_wrong_files(folder), *_wrong_convergence(task)]
+    found = list(_wrong_files(folder))
+    try:
+        tests = read_all_convergence(convergence_folder(task))
+    except ReferenceDataError as error:
+        found.append(str(error))
     ids = tuple(case_ids(folder))
     if not found:
         cases = load_cases(folder, task)
-        found += [*_wrong_cases(task, cases), *_stale_convergence(task, cases)]
+        found += [*_wrong_cases(task, cases), *_stale_convergence(tests, cases)]
     left_out = checks.left_out()
     return Verification(ids, tuple(found), () if left_out is None else (left_out,))
 
@@ -92,17 +97,10 @@ def _wrong_files(folder: Path) -> Iterator[str]:
         yield f"{folder / name}: not in {LOCK_NAME}; compute the case again or delete the file"
 
 
-def _wrong_convergence(task: str) -> Iterator[str]:
-    try:
-        read_all_convergence(convergence_folder(task))
-    except ReferenceDataError as error:
-        yield str(error)
-
-
-def _stale_convergence(task: str, cases: Sequence[Case]) -> Iterator[str]:
+def _stale_convergence(tests: Sequence[ConvergenceFile], cases: Sequence[Case]) -> Iterator[str]:
     """Tests whose first variant does not have the settings of their case."""
     by_id = {case.id: case for case in cases}
-    for test in read_all_convergence(convergence_folder(task)):
+    for test in tests:
         case = by_id.get(test.case)
         if case is None:
             continue
