@@ -342,6 +342,21 @@ def test_checks_find(copper, change, message):
     assert re.search(message, found), found
 
 
+def test_a_saddle_point_between_two_images_is_found(copper):
+    """Forces that pull both images apart: the path rises between them."""
+    case = as_case(copper)
+    first, second = (case.structures[f"image_{i}"] for i in (2, 3))
+    step = second.atoms.positions - first.atoms.positions
+    length = np.linalg.norm(step)
+    pull = 0.4 * step / length
+    apart = changed(changed(case, "image_2", forces=-pull), "image_3", forces=pull)
+    found = [p for p in checks.problems(apart, COPPER) if "rises between image_2 and image_3" in p]
+    rise = int(re.search(r"(\d+) meV above its highest image", "".join(found))[1])
+    # A cubic through equal ends with slopes of ±0.4 eV/Å rises to 0.1 eV/Å × length.
+    difference = abs(first.energy - second.energy)
+    assert rise == pytest.approx(100 * length, abs=1000 * difference + 1)
+
+
 def test_magnetic_state_that_flips_is_refused(copper):
     def with_moment(structure, moment):
         moments = np.full(len(structure.atoms), moment / len(structure.atoms))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.geometry import find_mic
+from scipy.interpolate import CubicHermiteSpline
 
 from uipbench.errors import CalculationError, ReferenceEngineError
 from uipbench.reference.settings import wrong_settings
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from uipbench.case import Case
+    from uipbench.case import Case, ReferenceStructure
     from uipbench.reference_data.li_migration.recipe import MigrationRecipe
 
 LEAST_IMAGES = 5
@@ -60,6 +62,7 @@ def problems(case: Case, recipe: MigrationRecipe) -> Iterator[str]:
     yield from _wrong_values(case)
     yield from _wrong_forces(case, roles)
     yield from _wrong_path(case, roles)
+    yield from _hidden_saddle(case, roles)
     yield from _wrong_moments(case, roles)
     if recipe.symmetric:
         yield from _not_mirrored(case, roles)
@@ -106,6 +109,30 @@ def _wrong_path(case: Case, roles: Sequence[str]) -> Iterator[str]:
         distances += np.diag(np.full(len(distances), np.inf))
         if distances.min() < LEAST_DISTANCE_A:
             yield f"{role}: atoms {distances.min():.2f} Å apart, at least {LEAST_DISTANCE_A} Å"
+
+
+def _hidden_saddle(case: Case, roles: Sequence[str]) -> Iterator[str]:
+    """Whether energies and slopes of neighbouring images let the path rise between them."""
+    limit = case.references["migration_barrier"].uncertainty or 0.0
+    highest = max(case.structures[role].energy for role in roles)
+    for role, other in pairwise(roles):
+        top = top_between(case.structures[role], case.structures[other])
+        if top - highest > limit:
+            yield (
+                f"the path rises between {role} and {other}, by its slopes there "
+                f"{1000 * (top - highest):.0f} meV above its highest image; use more images"
+            )
+
+
+def top_between(first: ReferenceStructure, second: ReferenceStructure) -> float:
+    """Largest energy in eV of the cubic through energies and slopes of two images."""
+    step, _ = find_mic(
+        second.atoms.positions - first.atoms.positions, first.atoms.cell, first.atoms.pbc
+    )
+    length = float(np.linalg.norm(step))
+    slopes = [-float(np.sum(s.forces * step)) / length for s in (first, second)]
+    cubic = CubicHermiteSpline([0.0, length], [first.energy, second.energy], slopes)
+    return float(cubic(np.linspace(0.0, length, 201)).max())
 
 
 def _wrong_moments(case: Case, roles: Sequence[str]) -> Iterator[str]:

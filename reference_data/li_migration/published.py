@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
-from uipbench.reference.published import MARK, as_published, read_published
+from uipbench.reference.published import (
+    DISTANCE,
+    as_published,
+    explanations,
+    read_published,
+    with_uncertainty,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,12 +101,12 @@ def annotate(file: CaseFile) -> CaseFile:
         )
         for name, q in file.references.items()
     }
-    own = file.comment.split(MARK)[0].strip()
-    least = f"at least {1000 * LEAST_EV:.0f} meV"
-    comment = f"{own} {MARK} {sentence}, {least}."
+    terms = [sentence, f"{1000 * LEAST_EV:.0f} meV", *([DISTANCE] if same else [])]
+    reason = explanations(FOLDER).get(file.id)
+    comment = with_uncertainty(file, *terms, explanation=reason)
     changes = {
         "published": published_values(file.id),
         "references": references,
-        "comment": comment.strip(),
+        "comment": comment,
     }
     return file.model_copy(update=changes)

@@ -67,6 +67,7 @@ class MigrationRecipe:
         other_charge: Another charge whose barrier is computed too and kept as a detail.
         symmetric: Whether a symmetry of the midpoint exchanges the end points.
         kpoint_length: n·a of the mesh in Å.
+        half_images: Images from end point to midpoint; more where the saddle point is between two.
         slab: Whether the cell has vacuum along z.
         tier: ``quick`` cases are relaxed by default when a model is scored.
         cutoff_factor: Multiplies the cutoff (convergence tests).
@@ -81,6 +82,7 @@ class MigrationRecipe:
     kpoint_length: float
     other_charge: float | None = None
     symmetric: bool = True
+    half_images: int = HALF_IMAGES
     slab: bool = False
     tier: Literal["quick", "full"] = "full"
     cutoff_factor: float = 1.0
@@ -156,7 +158,7 @@ class MigrationRecipe:
             as_relaxed(initial),
             as_relaxed(middle),
             dft,
-            images=HALF_IMAGES,
+            images=self.half_images,
             fmax=PATH_FMAX_EV_PER_A,
             climb_fmax=2 * FMAX_EV_PER_A,
         )

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
-from uipbench.reference.published import MARK, as_published, read_published
+from uipbench.reference.published import (
+    DISTANCE,
+    as_published,
+    explanations,
+    read_published,
+    with_uncertainty,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,8 +97,9 @@ def annotate(file: CaseFile) -> CaseFile:
         )
         for name, q in file.references.items()
     }
-    own = file.comment.split(MARK)[0].strip()
-    least = f"at least {1000 * LEAST_J_PER_M2:.0f} mJ/m^2, and the distance to a published value"
-    comment = f"{own} {MARK} {sentence}, {least}.".strip()
+    terms = [sentence, f"{1000 * LEAST_J_PER_M2:.0f} mJ/m^2"]
+    terms += [DISTANCE] if "surface_energy" in by_quantity else []
+    reason = explanations(FOLDER).get(file.id)
+    comment = with_uncertainty(file, *terms, explanation=reason)
     changes = {"published": published, "references": references, "comment": comment}
     return file.model_copy(update=changes)

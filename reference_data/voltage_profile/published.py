@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from uipbench.casefiles import CaseFile, Published, Quantity
 from uipbench.reference.convergence import read_convergence
-from uipbench.reference.published import MARK, as_published, read_published
+from uipbench.reference.published import (
+    DISTANCE,
+    as_published,
+    explanations,
+    read_published,
+    with_uncertainty,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +39,7 @@ TEST_OF_CHEMISTRY: Mapping[str, str] = {
     "oxide": "lixtis2",
     "layered oxide": "lixcoo2",
     "spinel oxide": "lixcoo2",
-    "olivine phosphate": "lixcoo2",
+    "olivine phosphate": "lixfepo4",
 }
 """Convergence test by kind of host."""
 
@@ -81,9 +87,9 @@ def annotate(file: CaseFile) -> CaseFile:
         unit=main.unit,
         uncertainty=round(uncertainty(main.value, converged, known), 6),
     )
-    own = file.comment.split(MARK)[0].strip()
-    least = f"at least {1000 * LEAST_V:.0f} mV, and the distance to a published value"
-    comment = f"{own} {MARK} {sentence}, {least}.".strip()
+    terms = [sentence, f"{1000 * LEAST_V:.0f} mV", *([] if known is None else [DISTANCE])]
+    reason = explanations(FOLDER).get(file.id)
+    comment = with_uncertainty(file, *terms, explanation=reason)
     references = {**file.references, "average_voltage": changed}
     changes = {"published": published, "references": references, "comment": comment}
     return file.model_copy(update=changes)

@@ -7,7 +7,6 @@ Every number is put in from here.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from uipbench.reference.card_tables import difference
 from uipbench.reference.catalogue import read_case_files
 from uipbench.reference.convergence import ConvergenceFile, read_all_convergence
 from uipbench.reference.paw_check import PawCheckFile, read_checks
+from uipbench.reference.published import explanations
 from uipbench.registry import load_task
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ CARD_NAME = "README.md"
 PLOT_NAME = "ours_against_published.svg"
 TEMPLATE_NAME = "README.md.j2"
 PLAIN_TEMPLATE = "card.md.j2"
-EXPLANATIONS_NAME = "explanations.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,6 @@ def card_source(task: str) -> CardSource:
     """
     recipes = queue.load_recipes(task)
     folder = queue.DATA_FOLDER / task
-    explanations = folder / EXPLANATIONS_NAME
     return CardSource(
         task=load_task(task),
         folder=folder,
@@ -89,7 +87,7 @@ def card_source(task: str) -> CardSource:
         files=in_queue_order([r.id for r in recipes], read_case_files(queue.case_folder(task))),
         tests=read_all_convergence(queue.convergence_folder(task)),
         explain_above=_explain_above(task),
-        explanations=json.loads(explanations.read_text()) if explanations.exists() else {},
+        explanations=explanations(folder),
         paw_checks=read_checks(),
     )
 

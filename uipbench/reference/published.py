@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from uipbench.casefiles import CaseFile
+
 MARK = "Uncertainty:"
 """Where the generated part of a case's comment begins."""
+
+EXPLANATIONS_NAME = "explanations.json"
+"""File of a data folder: why a case is far from its published value, by case."""
 
 
 @cache
@@ -41,6 +47,36 @@ def read_published(folder: Path) -> tuple[dict[str, str], ...]:
             msg = f"{path}: row {number}: has more or fewer fields than the first line; mend it"
             raise ReferenceDataError(msg)
     return rows
+
+
+@cache
+def explanations(folder: Path) -> dict[str, str]:
+    """Why a case is far from its published value, by case; empty without the file."""
+    path = folder / EXPLANATIONS_NAME
+    return dict(json.loads(read_bounded(path))) if path.exists() else {}
+
+
+def with_uncertainty(file: CaseFile, *terms: str, explanation: str | None) -> str:
+    """A case's comment with the terms that its uncertainty is the largest of; idempotent.
+
+    Args:
+        file: The case; what follows :data:`MARK` in its comment is written anew.
+        terms: Two or more, each with its unit and where it is from.
+        explanation: Why the case is far from its published value, or None.
+    """
+    largest = "larger" if len(terms) == len("ab") else "largest"
+    listed = f"{', '.join(terms[:-1])} and {terms[-1]}"
+    own = file.comment.split(MARK, maxsplit=1)[0].strip()
+    sentences = [own, f"{MARK} the {largest} of {listed}."]
+    if explanation:
+        sentences.append(f"On the published value: {explanation}")
+    if file.theory.hubbard_u_ev:
+        sentences.append("U acts on projections that are not normalised.")
+    return " ".join(sentences).strip()
+
+
+DISTANCE = "the distance to the published value"
+"""The last of the terms of an uncertainty where there is such a value."""
 
 
 def as_published(row: Mapping[str, str]) -> Published:

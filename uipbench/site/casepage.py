@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from uipbench.site.cards import xc_mismatch, xc_reasons
 from uipbench.site.cells import Cell, CellMaker, cell_maker
 from uipbench.site.curves import case_figures, material_figure
 from uipbench.site.strip import Axis, make_axis
-from uipbench.site.text import clean, clip
+from uipbench.site.text import clean, clip, number
 from uipbench.site.viewer import viewer_data
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from uipbench.outcome import Protocol
     from uipbench.site.records import Entry, Records
     from uipbench.task import Task
+
+
+LEAST_MOMENT_MUB = 0.2
+"""Smaller moments of atoms are left out of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,11 @@ class QuantityTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureFacts:
-    """What the page says about a structure; lengths in Å, angles in degrees, energies in eV."""
+    """What the page says about a structure; lengths in Å, angles in degrees, energies in eV.
+
+    Attributes:
+        moments: Those of atoms that have one, in µB, such as ``2 Fe 4.27, 2 Fe −4.27``.
+    """
 
     role: str
     formula: str
@@ -73,6 +82,7 @@ class StructureFacts:
     energy: float
     max_force: float
     kpts: str
+    moments: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +190,15 @@ def _structures(case: Case) -> tuple[StructureFacts, ...]:
                 energy=structure.energy,
                 max_force=float(forces.max(initial=0.0)),
                 kpts=" × ".join(str(k) for k in case.theory.kpts.get(role, ())),
+                moments=_moments(atoms.get_chemical_symbols(), structure.magmoms),
             )
         )
     return tuple(facts)
+
+
+def _moments(symbols: Sequence[str], moments: np.ndarray | None) -> str:
+    if moments is None:
+        return ""
+    pairs = zip(symbols, moments, strict=True)
+    found = Counter((s, number(float(m), 1)) for s, m in pairs if abs(m) >= LEAST_MOMENT_MUB)
+    return ", ".join(f"{count} {symbol} {moment}" for (symbol, moment), count in found.items())

@@ -33,6 +33,8 @@ def environment() -> Environment:
         text.unit,
         text.words,
         text.named,
+        text.meaning,
+        text.note,
         text.role,
         text.clip,
         text.label,

@@ -14,6 +14,7 @@ _KEY_UNITS = {
     "a": "Å",
     "a2": "Å²",
     "a3": "Å³",
+    "e": "e",
     "ev": "eV",
     "ev_per_a": "eV/Å",
     "gpa": "GPa",
@@ -22,6 +23,38 @@ _KEY_UNITS = {
     "s": "s",
     "v": "V",
 }
+_LABELS = {
+    "basis_normal_stress": "normal stress of the basis, subtracted",
+    "charge": "charge of the cell",
+    "interface_distance": "distance in the relaxed interface",
+    "method": "how the path was found",
+    "mismatch_a": "mismatch along a (positive: film stretched)",
+    "mismatch_b": "mismatch along b (positive: film stretched)",
+    "mover": "index of the atom that moves",
+    "saddle_coordinate": "place of the saddle point on the path, 0 to 1",
+    "termination": "termination, its number in the recipe",
+}
+"""Labels of keys whose words do not say enough."""
+
+_VALUES = {
+    "fm": "ferromagnetic",
+    "afm": "antiferromagnetic",
+    "nm": "without moments",
+    "fm_localised": "ferromagnetic, electrons localised",
+    "afm_localised": "antiferromagnetic, electrons localised",
+    "symmetric midpoint": "half a path to the symmetric midpoint, mirrored",
+}
+"""Values of tags that are short names."""
+
+_NOTES = {
+    "equilibrium_distance": "Along the normal, between the outermost atoms of the two slabs where "
+    "the curve of the rigid slabs is lowest.",
+    "lowest_formation_energy": "Per formula unit of the host, against both ends.",
+    "work_of_separation": "2γ of the surface minus γ of the boundary. γ of the surface is that of "
+    "DFT for models too, so that their error is that of the boundary with the other sign.",
+}
+"""What a quantity's name leaves open."""
+
 _PLAIN_UNITS = {"1": "", "percent": "%"}
 _DOI = re.compile(r"10\.\d{4,9}/[^\s<>\"]+")
 
@@ -61,6 +94,8 @@ def unit(text: str) -> str:
     return re.sub(r"\b(A|angstrom)\b", "Å", raised)
 
 
+_LATTICE = re.compile(r"lattice_constant_[abc]\Z")
+
 _CONTENT = re.compile(r"x(\d+)(?:_(\d+)(?:_(\w+))?)?")
 """Role of a structure of a voltage profile."""
 
@@ -77,6 +112,8 @@ def role(name: str) -> str:
         return words(name)
     whole, part, ordering = content.groups()
     fraction = f"{whole}/{part}" if part else whole
+    if ordering and ordering.isdigit():
+        ordering = f"ordering {ordering}"
     return f"x = {fraction}" + (f", {words(ordering)}" if ordering else "")
 
 
@@ -84,18 +121,33 @@ def named(key: str) -> str:
     """The words of a key; at its end the content that it belongs to, ``volume, x = 1/3``."""
     content = re.search(rf"(?<=.)_({_CONTENT.pattern})\Z", key)
     if content is None:
-        return words(key)
-    return f"{words(key[: content.start()])}, {role(content[1])}"
+        return _LABELS.get(key, words(key))
+    name = key[: content.start()].replace("moment", "total moment")
+    return f"{words(name)}, {role(content[1])}"
+
+
+def meaning(value: str) -> str:
+    """A short name among a case's tags in words, ``fm`` as ``ferromagnetic``."""
+    return _VALUES.get(value, value)
+
+
+def note(quantity: str) -> str:
+    """A sentence on what a quantity's name leaves open, or nothing."""
+    return _NOTES.get(quantity, "")
 
 
 def label(key: str) -> str:
     """``area_a2`` as ``area``: the words of a key without its unit."""
+    if _LATTICE.search(key):
+        return words(key)
     suffix = _unit_suffix(key)
     return named(key.removesuffix(f"_{suffix}") if suffix else key)
 
 
 def key_unit(key: str) -> str:
     """``area_a2`` as ``Å²``: the unit at the end of a key, or nothing."""
+    if _LATTICE.search(key):
+        return "Å"
     return _KEY_UNITS.get(_unit_suffix(key), "")
 
 
