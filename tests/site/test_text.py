@@ -28,15 +28,30 @@ def test_units_and_keys() -> None:
     ("key", "shown"),
     [
         ("volume_x1_3_a3", "volume, x = 1/3"),
-        ("moment_x0_mub", "moment, x = 0"),
-        ("magnetic_state_x1_2_1", "magnetic state, x = 1/2, 1"),
+        ("moment_x0_mub", "total moment, x = 0"),
+        ("magnetic_state_x1_2_1", "magnetic state, x = 1/2, ordering 1"),
         ("x_max", "x max"),
         ("x1", "x1"),
         ("index_of_x", "index of x"),
+        ("lif_lattice_constant_a", "lif lattice constant a"),
+        ("charge_e", "charge of the cell"),
+        ("mismatch_b", "mismatch along b (positive: film stretched)"),
     ],
 )
 def test_details_of_a_content_name_it(key: str, shown: str) -> None:
     assert text.label(key) == shown
+
+
+def test_lattice_constants_have_their_unit() -> None:
+    assert {text.key_unit(f"lattice_constant_{axis}") for axis in "abc"} == {"Å"}
+    assert text.key_unit("charge_e") == "e"
+
+
+def test_short_names_are_put_into_words() -> None:
+    assert text.meaning("fm_localised") == "ferromagnetic, electrons localised"
+    assert text.meaning("vacancy") == "vacancy"
+    assert text.note("lowest_formation_energy").startswith("Per formula unit")
+    assert text.note("surface_energy") == ""
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//x", "http://[", ""])
@@ -63,7 +78,7 @@ def test_an_axis_holds_its_values(values: list[float]) -> None:
     [
         ("x0", "x = 0"),
         ("x1_3", "x = 1/3"),
-        ("x1_2_1", "x = 1/2, 1"),
+        ("x1_2_1", "x = 1/2, ordering 1"),
         ("x1_2_stage", "x = 1/2, stage"),
         ("slab_unrelaxed", "slab unrelaxed"),
         ("liag_b2", "liag b2"),

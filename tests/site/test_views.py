@@ -70,6 +70,17 @@ def test_counts_have_no_decimals() -> None:
     assert digits["average_voltage"] == 3
 
 
+def test_moments_of_atoms_are_counted() -> None:
+    tasks = load_tasks()
+    records = gather([], list(tasks.values()), frozenset())
+    pages = {page.case.id: page for page in case_pages(records, tasks["voltage_profile"])}
+    moments = {s.role: s.moments for s in pages["lixfepo4"].structures}
+    assert moments["x1"] == "4 Fe ±3.6"
+    assert moments["x1_2_2"].count("2 Fe ") == 2
+    assert moments["metal"] == ""
+    assert {s.moments for s in pages["li_al"].structures} == {""}
+
+
 def test_energies_of_structures_are_the_curve_of_dft() -> None:
     case = make_case()
     start = case.atoms("slab")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +69,7 @@ class StructureFacts:
     """What the page says about a structure; lengths in Å, angles in degrees, energies in eV.
 
     Attributes:
-        moments: Those of atoms that have one, in µB, such as ``2 Fe 4.27, 2 Fe −4.27``.
+        moments: Those of atoms that have one, in µB, such as ``2 Fe ±3.6, 2 Fe ±4.2``.
     """
 
     role: str
@@ -199,6 +198,11 @@ def _structures(case: Case) -> tuple[StructureFacts, ...]:
 def _moments(symbols: Sequence[str], moments: np.ndarray | None) -> str:
     if moments is None:
         return ""
-    pairs = zip(symbols, moments, strict=True)
-    found = Counter((s, number(float(m), 1)) for s, m in pairs if abs(m) >= LEAST_MOMENT_MUB)
-    return ", ".join(f"{count} {symbol} {moment}" for (symbol, moment), count in found.items())
+    signs: dict[tuple[str, str], list[bool]] = {}
+    for symbol, moment in zip(symbols, moments, strict=True):
+        if abs(moment) >= LEAST_MOMENT_MUB:
+            signs.setdefault((symbol, number(abs(float(moment)), 1)), []).append(moment > 0)
+    return ", ".join(
+        f"{len(up)} {symbol} {'' if all(up) else '±' if any(up) else '−'}{size}"
+        for (symbol, size), up in signs.items()
+    )
