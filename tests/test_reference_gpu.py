@@ -35,7 +35,7 @@ for mesh in ((3, 3, 3), (1, 1, 1)):
 cell = {"cell": [2.86, 2.86, 20], "pbc": [True, True, False]}
 low = Atoms("Al", [[0, 0, 5]], **cell)
 high = Atoms("Li", [[1.43, 1.43, 7.6]], **cell)
-settings = DftSettings(cutoff_ev=250, kpts=(3, 3, 1), smearing_ev=0.1)
+settings = DftSettings(cutoff_ev=250, kpts=(3, 3, 1), smearing_ev=0.1, dipole_layer=True)
 show(JoinedDft((low, high), settings, *place), low + high)
 """
 
@@ -172,7 +172,7 @@ def steps(tmp_path, name, **environment):
 
 @pytest.mark.slow
 def test_the_emulated_gpu_gives_the_energies_of_the_cpu(tmp_path):
-    """A charged crystal, one with real waves, and a metal that starts from two slabs."""
+    """A charged crystal, one with real waves, and two joined slabs below a dipole layer."""
     pytest.importorskip("gpaw", reason=NEEDS_GPAW)
     cpu = steps(tmp_path, "cpu")
     emulated = steps(tmp_path, "gpu", UIPBENCH_DFT_GPU="1", GPAW_CPUPY="1")

@@ -2,8 +2,8 @@
 
 GPAW's own GPU code needs CUDA kernels that its source distribution leaves out (26.7, c/gpu/cpp).
 What they do is done here with CuPy, or on the CPU where it is called once an iteration:
-finite differences, exchange and correlation, and the mixing of densities, which GPAW does
-on a GPU without compensation charges. Steps have the energies of the CPU to 1e-6 eV.
+finite differences, exchange and correlation, dipole layers, and the mixing of densities, which GPAW
+does on a GPU without compensation charges. Steps have the energies of the CPU to 1e-6 eV.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def prepare() -> None:
             _patch_linear_algebra()
             _patch_differences(xp)
     _mix_on_cpu()
+    _dipole_layers_on_cpu()
 
 
 def _cupy() -> Any:  # noqa: ANN401 - CuPy has no types
@@ -276,6 +277,22 @@ def _mix_on_cpu() -> None:
             builder.xp = xp
 
     DFTComponentsBuilder.create_mixer = create_mixer
+
+
+def _dipole_layers_on_cpu() -> None:
+    from gpaw.new.pw.poisson import DipoleLayerPWPoissonSolver
+
+    plain = DipoleLayerPWPoissonSolver.solve
+
+    def solve(solver: Any, potential: Any, charge: Any) -> float:  # noqa: ANN401
+        if potential.xp is np:
+            return float(plain(solver, potential, charge))
+        copy = potential.to_xp(np)
+        energy = plain(solver, copy, charge.to_xp(np))
+        put(potential.data, copy.data)
+        return float(energy)
+
+    DipoleLayerPWPoissonSolver.solve = solve
 
 
 def _patch_linear_algebra() -> None:
