@@ -426,6 +426,7 @@ def test_uncertainty_rule():
     assert by_rule("equilibrium_distance", 2.5, 0.05) == pytest.approx(0.02)
     assert by_rule("largest_traction", 5.0, 0.001) == pytest.approx(0.05)
     assert by_rule("largest_traction", 0.3, 0.014, 0.028) == pytest.approx(0.15)
+    assert by_rule("largest_traction", 0.3, 0.002, 0.02) == pytest.approx(0.15)
 
 
 def test_convergence_is_absolute_once_there_is_a_test(monkeypatch):
@@ -436,6 +437,15 @@ def test_convergence_is_absolute_once_there_is_a_test(monkeypatch):
     monkeypatch.setattr(published, "read_convergence", lambda *_: test)
     for value in (0.001, 0.4):
         assert published.convergence("metal on oxide", value)[0] == pytest.approx(0.014)
+
+
+def test_a_kind_without_a_test_is_not_surer_than_one_with(monkeypatch):
+    tests = {published.TEST_FOR_WANT_OF_ONE: SimpleNamespace(deviation=0.026)}
+    monkeypatch.setattr(published, "read_convergence", lambda _, name: tests.get(name))
+    deviation, sentence = published.convergence("metal on oxide", 0.05)
+    assert deviation == pytest.approx(0.026)
+    assert "no test of its kind yet" in sentence
+    assert published.convergence("metal on oxide", 2.0)[0] == pytest.approx(0.1)
 
 
 def test_every_kind_of_interface_has_a_convergence_test():

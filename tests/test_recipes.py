@@ -36,16 +36,18 @@ def test_list():
 
 def test_convergence_tests_stand_behind_the_first_cases():
     kinds = [job.kind for job in queue_of("surface_energy")]
-    n = len(convergence_cases())
     start = CASES_BEFORE_CONVERGENCE
+    early = {recipe.id for recipe in RECIPES[:start]} & set(convergence_cases())
     assert set(kinds[:start]) == {"case"}
-    assert set(kinds[start : start + n]) == {"convergence"}
-    assert set(kinds[start + n :]) == {"case"}
+    assert set(kinds[start : start + len(early)]) == {"convergence"}
+    assert kinds[start + len(early)] == "case"
 
 
 def test_tested_cases_are_computed_before_their_test():
-    early = [recipe.id for recipe in RECIPES[:CASES_BEFORE_CONVERGENCE]]
-    assert set(convergence_cases()) <= set(early)
+    jobs = [(job.kind, job.recipe.id) for job in queue_of("surface_energy")]
+    assert len(jobs) == len(RECIPES) + len(convergence_cases())
+    for case in convergence_cases():
+        assert jobs.index(("case", case)) < jobs.index(("convergence", case))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.id)

@@ -35,7 +35,7 @@ def test_list():
 def test_status():
     found = json.loads(run("status", TASK, "--json").stdout)
     kinds = [job["kind"] for job in found["jobs"]]
-    assert kinds.count("convergence") == 4
+    assert kinds.count("convergence") == 5
     assert kinds.index("convergence") == CASES_BEFORE_CONVERGENCE
     assert f"{found['done']} of {len(kinds)} done" in run("status", TASK).stdout
 

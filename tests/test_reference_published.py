@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uipbench.reference.catalogue import read_case_files
+from uipbench.reference.published import DISTANCE, MARK, with_uncertainty
 from uipbench.reference.queue import case_folder, load_recipes
 from uipbench.reference_data.surface_energy.published import (
     LEAST_J_PER_M2,
@@ -73,3 +74,33 @@ def test_files_are_refreshed(file):
     """If this fails: uipbench reference refresh surface_energy."""
     assert annotate(file) == file
     assert annotate(annotate(file)) == annotate(file)
+
+
+@pytest.mark.parametrize(
+    "task", ["surface_energy", "grain_boundary", "li_migration", "adhesion", "voltage_profile"]
+)
+def test_titles_tiers_and_comments_are_those_of_the_recipes(task):
+    """If this fails: uipbench reference refresh."""
+    recipes = {recipe.id: recipe for recipe in load_recipes(task)}
+    for file in read_case_files(case_folder(task)):
+        recipe = recipes[file.id]
+        assert (file.title, file.tier) == (recipe.title, recipe.tier)
+        own, generated = file.comment.split(MARK)
+        assert own.strip() == recipe.comment.strip()
+        assert re.match(r" the (larger|largest) of .* and ", generated)
+
+
+def test_a_comment_names_terms_explanation_and_projections():
+    file = FILES[0].model_copy(update={"comment": "Own words. Uncertainty: old ones."})
+    assert with_uncertainty(file, "3 %", "5 mJ", explanation=None) == (
+        "Own words. Uncertainty: the larger of 3 % and 5 mJ."
+    )
+    theory = file.theory.model_copy(update={"hubbard_u_ev": {"Co": 3.32}})
+    file = file.model_copy(update={"theory": theory, "comment": ""})
+    comment = with_uncertainty(file, "a", "b", DISTANCE, explanation="It is old.")
+    assert comment == (
+        "Uncertainty: the largest of a, b and the distance to the published value. "
+        "On the published value: It is old. U acts on projections that are not normalised."
+    )
+    again = file.model_copy(update={"comment": comment})
+    assert with_uncertainty(again, "a", "b", DISTANCE, explanation="It is old.") == comment

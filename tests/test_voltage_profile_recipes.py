@@ -531,7 +531,7 @@ def test_uncertainty_rule():
     assert uncertainty(3.9, 0.001, 3.85) == pytest.approx(0.05)
     assert uncertainty(3.9, 0.001, None) == 0.01
     for recipe in RECIPES:
-        converged, sentence = convergence(recipe.host.chemistry, with_u=True)
+        converged, sentence = convergence(recipe.host.chemistry)
         assert converged > 0
         assert "mV" in sentence
 

@@ -103,6 +103,9 @@ def annotate(file: CaseFile) -> CaseFile:
     }
     terms = [sentence, f"{1000 * LEAST_EV:.0f} meV", *([DISTANCE] if same else [])]
     reason = explanations(FOLDER).get(file.id)
+    main = references["migration_barrier"]
+    if main.value < (main.uncertainty or 0.0):
+        terms[0] = f"{sentence}, which is more than the barrier itself"
     comment = with_uncertainty(file, *terms, explanation=reason)
     changes = {
         "published": published_values(file.id),

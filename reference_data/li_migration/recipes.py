@@ -175,7 +175,7 @@ NITRIDE = replace(
             bulge=(0.02, 0.04, 0.0),
         )
     ),
-    title="Li3N, vacancy along c",
+    title="Li3N, vacancy along c, Li(2) to Li(2)",
 )
 
 # A row along ⟨111⟩ alternates Li, Al and two empty sites; the midpoint is a centre of inversion.

@@ -30,8 +30,14 @@ LEAST_J_PER_M2 = 0.005
 EXPLAIN_ABOVE = 0.03
 """Differences to published γ above that many J/m² need an entry in ``explanations.json``."""
 
-TEST_OF_MATERIAL: Mapping[str, str] = {"Cu": "cu_111", "Ag": "cu_111", "Ni": "cu_111"}
-"""Convergence test of metals with d electrons; the other materials go by their class."""
+TEST_OF_MATERIAL: Mapping[str, str] = {
+    "Cu": "cu_111",
+    "Ag": "cu_111",
+    "Ni": "cu_111",
+    "LiTiS2": "litis2_001",
+}
+"""Convergence test of metals with d electrons and of a layered sulfide, which is a metal but has
+the mesh of an insulator; the other materials go by their class."""
 
 TEST_OF_CLASS: Mapping[str, str] = {
     "metal": "al_111",

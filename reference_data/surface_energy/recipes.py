@@ -276,8 +276,8 @@ def recipes() -> Sequence[SurfaceRecipe]:
 
 
 def convergence_cases() -> Sequence[str]:
-    """Cases whose convergence is tested: one simple and one d metal, one halide, one oxide."""
-    return ("al_111", "lif_100", "mgo_100", "cu_111")
+    """Cases whose convergence is tested: simple and d metal, halide, oxide, layered sulfide."""
+    return ("al_111", "lif_100", "mgo_100", "cu_111", "litis2_001")
 
 
 def convergence_variants(recipe: SurfaceRecipe) -> dict[str, SurfaceRecipe]:

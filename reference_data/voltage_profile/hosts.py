@@ -197,6 +197,9 @@ TITANIA = Host(
     formula="TiO2",
     title="LiₓTiO₂ (anatase)",
     chemistry="oxide",
+    comment="x = 1/2 is one ordering of lithium in a tetragonal cell, without spin: others, and "
+    "the orthorhombic cell of the experiment, may lie below it. Two phases are what these three "
+    "structures give, no more.",
     phases=(
         Phase(name="x0", crystal=crystals.ANATASE),
         Phase(name="x1_2", crystal=crystals.LITIO2, ions=1),

@@ -71,6 +71,11 @@ class VoltageRecipe:
         """Such as ``Li–Al``."""
         return self.host.title
 
+    @property
+    def comment(self) -> str:
+        """What a reader of the case should know."""
+        return self.host.comment
+
     def structures(self) -> dict[str, Atoms]:
         """Starts of all structures but the metal, by role and rising content."""
         return self.host.structures()
@@ -206,7 +211,7 @@ class VoltageRecipe:
             details=details(found) | {"stress_cutoff_ev": self.host.stress_cutoff_ev},
             published=[],
             recipe=f"{RECIPE}:{self.id}",
-            comment=self.host.comment,
+            comment=self.comment,
         )
         return ReferenceCase(annotate(file), found)
 

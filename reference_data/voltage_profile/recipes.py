@@ -28,8 +28,8 @@ def recipes() -> Sequence[VoltageRecipe]:
 
 
 def convergence_cases() -> Sequence[str]:
-    """Cases whose convergence is tested: an alloy, a sulfide, two oxides with +U."""
-    return ("li_al", "lixtis2", "lixcoo2", "lixfepo4")
+    """Cases whose convergence is tested: an alloy, a sulfide, oxides without and with +U."""
+    return ("li_al", "lixtis2", "lixtio2", "lixcoo2", "lixfepo4")
 
 
 def convergence_variants(recipe: VoltageRecipe) -> dict[str, VoltageRecipe]:

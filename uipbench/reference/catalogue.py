@@ -109,7 +109,9 @@ def _done(file: CaseFile) -> CatalogueEntry:
 
 
 def refresh(task: str) -> list[str]:
-    """Rewrite published values, uncertainties and tiers of the finished cases; no DFT is run.
+    """Rewrite what the finished cases have from elsewhere than DFT.
+
+    Published values, uncertainties, and the title, tier and comment of the recipe.
 
     Returns:
         Identifiers of the cases whose file changed (and with it their digest).
@@ -119,11 +121,15 @@ def refresh(task: str) -> list[str]:
     """
     annotate = data_module(task, "published").annotate
     folder = case_folder(task)
-    tiers = {entry.job.recipe.id: entry.job.recipe.tier for entry in status(task)}
+    recipes = {entry.job.recipe.id: entry.job.recipe for entry in status(task)}
     changed = []
     for file in read_case_files(folder):
-        new: CaseFile = annotate(file)
-        new = new.model_copy(update={"tier": tiers.get(file.id, file.tier)})
+        recipe = recipes.get(file.id)
+        new = file
+        if recipe is not None:
+            names = ("title", "tier", "comment")
+            new = file.model_copy(update={name: getattr(recipe, name) for name in names})
+        new = annotate(new)
         if new != file:
             structures = read_verified(folder, f"{file.id}.extxyz", read_lock(folder)).decode()
             write_case(folder, new, structures)

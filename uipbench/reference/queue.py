@@ -117,11 +117,19 @@ def load_convergence_cases(task: str) -> Sequence[str]:
 
 
 def queue_of(task: str) -> list[Job]:
-    """Every job of the task: cases, and the convergence tests behind the first of them."""
+    """Every job of the task: cases, and convergence tests behind the first of them.
+
+    A test of a case that comes later is behind that case.
+    """
     recipes = load_recipes(task)
-    jobs = [Job("case", recipe) for recipe in recipes]
-    tests = [Job("convergence", r) for r in select(recipes, load_convergence_cases(task), task)]
-    return [*jobs[:CASES_BEFORE_CONVERGENCE], *tests, *jobs[CASES_BEFORE_CONVERGENCE:]]
+    first = recipes[:CASES_BEFORE_CONVERGENCE]
+    tested = select(recipes, load_convergence_cases(task), task)
+    jobs = [Job("case", recipe) for recipe in first]
+    jobs += [Job("convergence", recipe) for recipe in tested if recipe in first]
+    for recipe in recipes[CASES_BEFORE_CONVERGENCE:]:
+        jobs.append(Job("case", recipe))
+        jobs += [Job("convergence", recipe)] if recipe in tested else []
+    return jobs
 
 
 def select(recipes: Sequence[Recipe], ids: Sequence[str], task: str) -> list[Recipe]:

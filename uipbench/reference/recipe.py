@@ -34,6 +34,10 @@ class Recipe(Protocol):
     def tier(self) -> Literal["quick", "full"]:
         """Tier of the case."""
 
+    @property
+    def comment(self) -> str:
+        """What a reader of the case should know."""
+
     def compute(self, engine: DftEngine) -> ReferenceCase:
         """Run the calculations that are not in the step store, and derive the values."""
 
