@@ -16,9 +16,10 @@ from uipbench.casefiles import Quantity, write_case
 from uipbench.datasets import load_cases
 from uipbench.errors import ReferenceEngineError
 from uipbench.reference import datacard
+from uipbench.reference.catalogue import read_case_files
 from uipbench.reference.convergence import AS_USED
 from uipbench.reference.engine import BulkState, DftStructure
-from uipbench.reference.queue import load_recipes, queue_of
+from uipbench.reference.queue import case_folder, load_recipes, queue_of
 from uipbench.reference.settings import DftSettings
 from uipbench.reference.steps import Evaluation, step_key
 from uipbench.reference.verify import verify
@@ -42,7 +43,11 @@ from uipbench.reference_data.li_migration.recipes import (
     recipes,
 )
 from uipbench.reference_data.li_migration.sites import CrystalVacancy
-from uipbench.reference_data.li_migration.values import check_magnetic_state, reference_values
+from uipbench.reference_data.li_migration.values import (
+    check_magnetic_state,
+    largest_rise,
+    reference_values,
+)
 from uipbench.reference_data.surface_energy.recipes import SurfaceRecipe
 
 pytest.importorskip("pymatgen")
@@ -347,14 +352,26 @@ def test_a_saddle_point_between_two_images_is_found(copper):
     case = as_case(copper)
     first, second = (case.structures[f"image_{i}"] for i in (2, 3))
     step = second.atoms.positions - first.atoms.positions
-    length = np.linalg.norm(step)
+    length = float(np.linalg.norm(step))
     pull = 0.4 * step / length
     apart = changed(changed(case, "image_2", forces=-pull), "image_3", forces=pull)
-    found = [p for p in checks.problems(apart, COPPER) if "rises between image_2 and image_3" in p]
-    rise = int(re.search(r"(\d+) meV above its highest image", "".join(found))[1])
     # A cubic through equal ends with slopes of ±0.4 eV/Å rises to 0.1 eV/Å × length.
-    difference = abs(first.energy - second.energy)
-    assert rise == pytest.approx(100 * length, abs=1000 * difference + 1)
+    rise = largest_rise([first.atoms, second.atoms], [0.0, 0.0], [-pull, pull])
+    assert rise == pytest.approx(0.1 * length)
+    assert largest_rise([first.atoms, second.atoms], [0.0, 0.0], [pull, -pull]) == 0.0
+    found = "\n".join(checks.problems(apart, COPPER))
+    assert "the path rises between two images" in found
+    assert "rise_between_images_ev is 0.0" in found
+
+
+def test_a_rise_between_images_is_part_of_the_uncertainty():
+    """Also in the comment, where it is more than the least uncertainty."""
+    (file,) = (f for f in read_case_files(case_folder("li_migration")) if f.id == "licl_vacancy")
+    assert file.references["migration_barrier"].uncertainty == 0.01
+    details = dict(file.details) | {"rise_between_images_ev": 0.035}
+    file = published.annotate(file.model_copy(update={"details": details}))
+    assert file.references["migration_barrier"].uncertainty >= 0.035
+    assert "the 35 meV that its slopes let the path rise between two images" in file.comment
 
 
 def test_magnetic_state_that_flips_is_refused(copper):

@@ -1,10 +1,11 @@
 """Published values to compare with, and the uncertainty of our own.
 
 The uncertainty of a barrier is its convergence: the root of the summed squares of the changes in
-the convergence test of the same kind of host, or ±20 meV as long as there is no test, and at least
-10 meV. A published barrier of the same hop counts with its distance where it was computed in a cell
-of the same size (column ``same_cell``); those of larger cells are another quantity, because the
-vacancy, its images and the hopping atom act on each other. They are shown all the same.
+the convergence test of the same kind of host, or ±20 meV as long as there is no test; at least 10
+meV, and at least what the slopes of the images let the path rise between two of them. A published
+barrier of the same hop counts with its distance where it was computed in a cell of the same size
+(column ``same_cell``); those of larger cells are another quantity, because the vacancy, its images
+and the hopping atom act on each other. They are shown all the same.
 """
 
 from __future__ import annotations
@@ -92,16 +93,23 @@ def uncertainty(value: float, deviation: float, published: float | None) -> floa
 def annotate(file: CaseFile) -> CaseFile:
     """The case with published values and uncertainties filled in; idempotent."""
     deviation, sentence = convergence(file.chemistry)
+    rise = file.details.get("rise_between_images_ev", 0.0)
     same = comparable(file.id)
     references = {
         name: Quantity(
             value=q.value,
             unit=q.unit,
-            uncertainty=round(uncertainty(q.value, deviation, same.get(name)), 6),
+            uncertainty=math.ceil(1e6 * uncertainty(q.value, max(deviation, rise), same.get(name)))
+            / 1e6,
         )
         for name, q in file.references.items()
     }
-    terms = [sentence, f"{1000 * LEAST_EV:.0f} meV", *([DISTANCE] if same else [])]
+    terms = [sentence, f"{1000 * LEAST_EV:.0f} meV"]
+    if rise > LEAST_EV:
+        terms.append(
+            f"the {1000 * rise:.0f} meV that its slopes let the path rise between two images"
+        )
+    terms += [DISTANCE] if same else []
     reason = explanations(FOLDER).get(file.id)
     main = references["migration_barrier"]
     if main.value < (main.uncertainty or 0.0):

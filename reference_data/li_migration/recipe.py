@@ -24,6 +24,7 @@ from uipbench.reference_data.li_migration.published import annotate
 from uipbench.reference_data.li_migration.values import (
     check_magnetic_state,
     energies_along,
+    largest_rise,
     reference_values,
 )
 
@@ -212,6 +213,9 @@ class MigrationRecipe:
             "saddle_force_ev_per_a": path[saddle].max_force,
             "residual_force_ev_per_a": max(path[0].max_force, path[-1].max_force),
             "relaxation_fmax_ev_per_a": FMAX_EV_PER_A,
+            "rise_between_images_ev": largest_rise(
+                atoms, list(energies), [s.evaluation.forces for s in path]
+            ),
         }
 
     def _file(

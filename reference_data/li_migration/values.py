@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.geometry import find_mic
+from scipy.interpolate import CubicHermiteSpline
 
 from uipbench.errors import ReferenceEngineError
 from uipbench.tasks.li_migration import barriers, image_roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from ase import Atoms
 
     from uipbench.reference.engine import DftStructure
 
@@ -85,3 +89,33 @@ def moment_problem(images: Iterable[np.ndarray | None]) -> str | None:
 
 def _listed(moments: Iterable[float]) -> str:
     return ", ".join(f"{moment:.2f}" for moment in moments)
+
+
+def largest_rise(
+    images: Sequence[Atoms], energies: Sequence[float], forces: Sequence[np.ndarray]
+) -> float:
+    """What the path rises between two neighbouring images above its highest one, in eV.
+
+    By the cubic through energies and slopes of each two; zero where no cubic is higher.
+
+    Args:
+        images: Of the path, in its order.
+        energies: eV.
+        forces: (n, 3) eV/Å each.
+    """
+    tops = [
+        _top_between(images[i : i + 2], energies[i : i + 2], forces[i : i + 2])
+        for i in range(len(images) - 1)
+    ]
+    return max(0.0, max(tops) - max(energies))
+
+
+def _top_between(
+    images: Sequence[Atoms], energies: Sequence[float], forces: Sequence[np.ndarray]
+) -> float:
+    first, second = images
+    step, _ = find_mic(second.positions - first.positions, first.cell, first.pbc)
+    length = float(np.linalg.norm(step))
+    slopes = [-float(np.sum(f * step)) / length for f in forces]
+    cubic = CubicHermiteSpline([0.0, length], list(energies), slopes)
+    return float(cubic(np.linspace(0.0, length, 201)).max())

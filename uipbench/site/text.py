@@ -31,6 +31,7 @@ _LABELS = {
     "mismatch_a": "mismatch along a (positive: film stretched)",
     "mismatch_b": "mismatch along b (positive: film stretched)",
     "mover": "index of the atom that moves",
+    "rise_between_images": "largest rise between two images by their slopes",
     "saddle_coordinate": "place of the saddle point on the path, 0 to 1",
     "termination": "termination, its number in the recipe",
 }
