@@ -27,9 +27,14 @@ settings.load_profile("uipbench")
 
 @pytest.fixture
 def uipbench(tmp_path: Path) -> Callable[..., Run]:
-    """Run the command line as a user does, in an empty folder."""
+    """Run the command line as a user does, in an empty folder.
+
+    ``score`` writes no page unless it is asked for one.
+    """
 
     def run(*arguments: str, timeout: float = 600, **environment: str) -> Run:
+        if arguments[:1] == ("score",) and "--page" not in arguments:
+            arguments += ("--no-page",)
         return subprocess.run(
             [sys.executable, "-m", "uipbench", *arguments],
             cwd=tmp_path,

@@ -338,7 +338,10 @@ def test_golden_structure_that_does_not_exist(folder):
     assert "'Cu cubic a=3.61' is not known; expected formula, prototype" in line
 
 
-SCORE = ("score", "--cases", "al_111", "--protocol", "fixed", "--tasks", "surface_energy")
+SCORE = (
+    *("score", "--cases", "al_111", "--protocol", "fixed", "--tasks", "surface_energy"),
+    "--no-page",
+)
 
 
 @pytest.mark.usefixtures("reports")
@@ -349,7 +352,7 @@ def test_failing_model_is_scored_by_force_alone_and_marked(folder):
     assert "check 'forces' failed" in line
     assert "uipbench check negated.py" in line
     assert not list((folder / "uipbench-results").glob("negated/*.json"))
-    forced = run(folder, *SCORE, "negated.py", "--force")
+    forced = run(folder, *SCORE, "negated.py", "--force", "--page")
     assert forced.returncode == 0, forced.stderr
     result = read_result(folder / "uipbench-results" / "negated" / "surface_energy.json")
     assert result.check is not None

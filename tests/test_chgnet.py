@@ -33,7 +33,8 @@ def result(tmp_path_factory):
     """One run of the command line: three cases in both protocols."""
     folder = tmp_path_factory.mktemp("chgnet")
     patterns = [argument for case in CASES for argument in ("--cases", case)]
-    command = [sys.executable, "-m", "uipbench", "score", "chgnet", "--tier", "full", *patterns]
+    command = [sys.executable, "-m", "uipbench", "score", "chgnet", "--no-page", *patterns]
+    command += ["--tier", "full"]
     done = subprocess.run(
         [*command, "--tasks", "surface_energy"],
         cwd=folder,

@@ -66,6 +66,7 @@ def scores(done):
 
 def test_score_emt_and_again(uipbench, tmp_path):
     command = ("score", "emt", "--tasks", "surface_energy", "--cases", "al_1*", "--tier", "full")
+    command += ("--page",)
     first = uipbench(*command)
     assert first.returncode == 0, first.stdout + first.stderr
     for text in ("Al(111)", "Al(100)", "MAE", "signed error", "coverage", "skill", "evaluations"):
@@ -83,6 +84,24 @@ def test_score_emt_and_again(uipbench, tmp_path):
     again = uipbench(*command)
     assert again.returncode == 0
     assert "everything is there" in again.stdout
+
+
+def test_page_is_written_once_it_is_wanted(uipbench, tmp_path):
+    """Also where nothing is to compute and the page there is older than the result."""
+    command = ("score", "emt", "--tasks", "surface_energy", "--protocol", "fixed")
+    folder = tmp_path / "uipbench-results"
+    page = folder / "site" / "index.html"
+    without = uipbench(*command, "--cases", "al_111", "--no-page")
+    assert without.returncode == 0, without.stderr
+    assert "page:" not in without.stdout
+    assert not page.exists()
+    page.parent.mkdir()
+    page.write_text("old")
+    os.utime(page, (1e9, 1e9))
+    done = uipbench(*command, "--cases", "al_111", "--page")
+    assert "everything is there" in done.stdout
+    assert "page:" in done.stdout
+    assert "emt" in page.read_text()
 
 
 def test_json_is_only_json_on_standard_output(uipbench):
@@ -299,7 +318,15 @@ def test_interrupted_run_loses_nothing_and_computes_nothing_twice(tmp_path, sign
     write_model(tmp_path / "m.py", COUNTING)
     count, whole = tmp_path / "count", tmp_path / "whole"
     command = [sys.executable, "-m", "uipbench", "score", "m.py", "--protocol", "fixed"]
-    command += ["--tasks", "surface_energy", "--cases", "[ac][glu]_*", "--workers", "1"]
+    command += [
+        "--tasks",
+        "surface_energy",
+        "--cases",
+        "[ac][glu]_*",
+        "--workers",
+        "1",
+        "--no-page",
+    ]
     slow = {**os.environ, "COUNT_FILE": str(count), "CALL_SECONDS": "0.2"}
     check = [sys.executable, "-m", "uipbench", "check", "m.py"]
     unhurried = {**os.environ, "COUNT_FILE": os.devnull}

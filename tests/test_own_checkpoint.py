@@ -115,7 +115,7 @@ def test_scoring_imports_no_package_of_a_model_in_the_harness(tmp_path: Path) ->
     """CHGNet's are in the interpreter that runs the harness, so they could be."""
     pytest.importorskip("chgnet", reason="chgnet is not installed")
     code = IN_THE_HARNESS.format(names=PACKAGES_OF_MODELS)
-    command = [sys.executable, "-c", code, "score", "chgnet", *ONE_CASE]
+    command = [sys.executable, "-c", code, "score", "chgnet", "--no-page", *ONE_CASE]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "uipbench-results" / "chgnet" / "surface_energy.json").is_file()

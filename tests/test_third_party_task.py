@@ -100,7 +100,17 @@ def test_scored_with_the_known_answer(command, tmp_path):
 def test_wrong_model_has_its_errors(command, tmp_path):
     """Energies 10 % too deep: each formation energy is 10 % too large, forces 20 % too soft."""
     write_model(tmp_path / "deep.py", TOO_DEEP)
-    arguments = ("score", "./deep.py", "--tasks", TASK, "--protocol", "fixed", "--json", "--force")
+    arguments = (
+        "score",
+        "./deep.py",
+        "--tasks",
+        TASK,
+        "--protocol",
+        "fixed",
+        "--json",
+        "--force",
+        "--no-page",
+    )
     fixed = json.loads(command(*arguments))["deep"][TASK]["fixed"]
     values = [case.reference(QUANTITY) for case in load_cases(SOURCE / "cases", TASK)]
     assert fixed["mae"] == pytest.approx(0.1 * sum(values) / len(values))
@@ -112,14 +122,18 @@ def test_wrong_model_has_its_errors(command, tmp_path):
 def test_softening_over_several_tasks(command):
     """Structures of both tasks in one regression."""
     wanted = ("--tasks", TASK, "--tasks", "surface_energy", "--cases", "al*", "--cases", "cu*")
-    scores = json.loads(command("score", "emt", *wanted, "--protocol", "fixed", "--json"))["emt"]
+    scores = json.loads(
+        command("score", "emt", *wanted, "--protocol", "fixed", "--json", "--no-page")
+    )["emt"]
     kinds = [*scores[TASK]["fixed"]["forces"].values()]
     kinds += scores["surface_energy"]["fixed"]["forces"].values()
     overall = scores["all_tasks"]["fixed"]["forces"]
     assert overall["n_structures"] == sum(kind["n_structures"] for kind in kinds)
     slopes = [scores[name]["fixed"]["softening_slope"] for name in (TASK, "surface_energy")]
     assert min(slopes) < overall["softening_slope"] < max(slopes)
-    assert "all tasks: softening slope" in command("score", "emt", *wanted, "--protocol", "fixed")
+    assert "all tasks: softening slope" in command(
+        "score", "emt", *wanted, "--protocol", "fixed", "--no-page"
+    )
 
 
 def test_references_are_what_the_script_computes(tmp_path):

@@ -73,6 +73,12 @@ EXIT_INTERRUPTED = 130
     help="dask: cases run on a Dask cluster, without --scheduler one of this machine's processes.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of Dask's, such as tcp://node1:8786.")
+@click.option(
+    "--page/--no-page",
+    default=True,
+    show_default=True,
+    help="Write the page beside all public models, which takes some seconds.",
+)
 @click.option("--profile", is_flag=True, help="Show where the time of the run went.")
 @click.option(
     "--data",
@@ -192,7 +198,7 @@ def _score_one(
         tasks=tasks, tier=options["tier"], cases=options["cases"], protocols=protocols
     )
     with session.lock():
-        _run(session, selection, console, force=options["force"])
+        _run(session, selection, console, force=options["force"], page=options["page"])
         if options["profile"]:
             show_profile(session, console)
         results = {task.name: session.result(task) for task in tasks}
@@ -201,7 +207,9 @@ def _score_one(
     return {session.record.card.name: scores}, failed
 
 
-def _run(session: Session, selection: Selection, console: Console, *, force: bool) -> None:
+def _run(
+    session: Session, selection: Selection, console: Console, *, force: bool, page: bool
+) -> None:
     """Check the model, compute what is missing, and write result files and page."""
     from uipbench.cli.expected import say_expected
     from uipbench.console import ScoreProgress, duration
@@ -237,12 +245,13 @@ def _run(session: Session, selection: Selection, console: Console, *, force: boo
         with session.timed_io():
             computed = bool(session.write(selection.tasks))
         console.print(f"computed {len(missing)} in {duration(time.monotonic() - start)}")
-    page = session.options.out / "site" / "index.html"
-    if computed or not page.exists():
+    index = session.options.out / "site" / "index.html"
+    if page and (computed or _is_behind(index, session.folder)):
         with session.timed_io():
             _write_page(session, selection)
     console.print(f"results: {session.folder}", markup=False, soft_wrap=True)
-    console.print(f"page:    {page}", markup=False, soft_wrap=True)
+    if page:
+        console.print(f"page:    {index}", markup=False, soft_wrap=True)
 
 
 def _check(session: Session, console: Console, *, force: bool) -> None:
@@ -266,6 +275,14 @@ def _say_stale(session: Session, selection: Selection, console: Console) -> None
             f"{stale} stored records are stale (other weights, packages, task, case or settings) "
             "and will be replaced"
         )
+
+
+def _is_behind(page: Path, results: Path) -> bool:
+    """Whether the page is missing, or older than a result (written with --no-page)."""
+    if not page.exists():
+        return True
+    written = page.stat().st_mtime
+    return any(path.stat().st_mtime > written for path in results.glob("*.json"))
 
 
 def _write_page(session: Session, selection: Selection) -> None:
