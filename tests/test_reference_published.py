@@ -1,5 +1,6 @@
 """Published values and the uncertainty rule."""
 
+import json
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uipbench.reference.catalogue import read_case_files
-from uipbench.reference.published import DISTANCE, MARK, with_uncertainty
+from uipbench.reference.published import DISTANCE, EXPLANATIONS_NAME, MARK, with_uncertainty
 from uipbench.reference.queue import case_folder, load_recipes
 from uipbench.reference_data.surface_energy.published import (
     LEAST_J_PER_M2,
@@ -90,17 +91,18 @@ def test_titles_tiers_and_comments_are_those_of_the_recipes(task):
         assert re.match(r" the (larger|largest) of .* and ", generated)
 
 
-def test_a_comment_names_terms_explanation_and_projections():
+def test_a_comment_names_terms_explanation_and_projections(tmp_path):
     file = FILES[0].model_copy(update={"comment": "Own words. Uncertainty: old ones."})
-    assert with_uncertainty(file, "3 %", "5 mJ", explanation=None) == (
+    assert with_uncertainty(file, "3 %", "5 mJ", folder=tmp_path / "none") == (
         "Own words. Uncertainty: the larger of 3 % and 5 mJ."
     )
+    (tmp_path / EXPLANATIONS_NAME).write_text(json.dumps({file.id: "It is old."}))
     theory = file.theory.model_copy(update={"hubbard_u_ev": {"Co": 3.32}})
     file = file.model_copy(update={"theory": theory, "comment": ""})
-    comment = with_uncertainty(file, "a", "b", DISTANCE, explanation="It is old.")
+    comment = with_uncertainty(file, "a", "b", DISTANCE, folder=tmp_path)
     assert comment == (
         "Uncertainty: the largest of a, b and the distance to the published value. "
         "On the published value: It is old. U acts on projections that are not normalised."
     )
     again = file.model_copy(update={"comment": comment})
-    assert with_uncertainty(again, "a", "b", DISTANCE, explanation="It is old.") == comment
+    assert with_uncertainty(again, "a", "b", DISTANCE, folder=tmp_path) == comment

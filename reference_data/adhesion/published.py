@@ -18,7 +18,6 @@ from uipbench.reference.convergence import read_convergence
 from uipbench.reference.published import (
     DISTANCE,
     as_published,
-    explanations,
     read_published,
     with_uncertainty,
 )
@@ -123,7 +122,6 @@ def annotate(file: CaseFile) -> CaseFile:
         for name, q in file.references.items()
     }
     terms = [sentence, f"{1000 * LEAST_J_PER_M2:.0f} mJ/m^2", *([DISTANCE] if published else [])]
-    reason = explanations(FOLDER).get(file.id)
-    comment = with_uncertainty(file, *terms, explanation=reason)
+    comment = with_uncertainty(file, *terms, folder=FOLDER)
     changes = {"published": published, "references": references, "comment": comment}
     return file.model_copy(update=changes)

@@ -16,7 +16,6 @@ from uipbench.reference.convergence import read_convergence
 from uipbench.reference.published import (
     DISTANCE,
     as_published,
-    explanations,
     read_published,
     with_uncertainty,
 )
@@ -134,8 +133,7 @@ def annotate(file: CaseFile) -> CaseFile:
     }
     terms = [sentence, f"{1000 * LEAST_J_PER_M2:.0f} mJ/m^2"]
     terms += [DISTANCE] if "grain_boundary_energy" in by_quantity else []
-    reason = explanations(FOLDER).get(file.id)
-    comment = with_uncertainty(file, *terms, explanation=reason)
+    comment = with_uncertainty(file, *terms, folder=FOLDER)
     changes = {
         "published": published,
         "references": references,

@@ -19,7 +19,6 @@ from uipbench.reference.convergence import read_convergence
 from uipbench.reference.published import (
     DISTANCE,
     as_published,
-    explanations,
     read_published,
     with_uncertainty,
 )
@@ -110,11 +109,10 @@ def annotate(file: CaseFile) -> CaseFile:
             f"the {1000 * rise:.0f} meV that its slopes let the path rise between two images"
         )
     terms += [DISTANCE] if same else []
-    reason = explanations(FOLDER).get(file.id)
     main = references["migration_barrier"]
     if main.value < (main.uncertainty or 0.0):
         terms[0] = f"{sentence}, which is more than the barrier itself"
-    comment = with_uncertainty(file, *terms, explanation=reason)
+    comment = with_uncertainty(file, *terms, folder=FOLDER)
     changes = {
         "published": published_values(file.id),
         "references": references,

@@ -15,7 +15,6 @@ from uipbench.reference.convergence import read_convergence
 from uipbench.reference.published import (
     DISTANCE,
     as_published,
-    explanations,
     read_published,
     with_uncertainty,
 )
@@ -105,7 +104,6 @@ def annotate(file: CaseFile) -> CaseFile:
     }
     terms = [sentence, f"{1000 * LEAST_J_PER_M2:.0f} mJ/m^2"]
     terms += [DISTANCE] if "surface_energy" in by_quantity else []
-    reason = explanations(FOLDER).get(file.id)
-    comment = with_uncertainty(file, *terms, explanation=reason)
+    comment = with_uncertainty(file, *terms, folder=FOLDER)
     changes = {"published": published, "references": references, "comment": comment}
     return file.model_copy(update=changes)

@@ -17,7 +17,6 @@ from uipbench.reference.convergence import read_convergence
 from uipbench.reference.published import (
     DISTANCE,
     as_published,
-    explanations,
     read_published,
     with_uncertainty,
 )
@@ -92,8 +91,7 @@ def annotate(file: CaseFile) -> CaseFile:
     if file.theory.hubbard_u_ev:
         terms[-1] += " for the projections that U acts on"
     terms += [] if known is None else [DISTANCE]
-    reason = explanations(FOLDER).get(file.id)
-    comment = with_uncertainty(file, *terms, explanation=reason)
+    comment = with_uncertainty(file, *terms, folder=FOLDER)
     references = {**file.references, "average_voltage": changed}
     changes = {"published": published, "references": references, "comment": comment}
     return file.model_copy(update=changes)

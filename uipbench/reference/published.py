@@ -56,18 +56,19 @@ def explanations(folder: Path) -> dict[str, str]:
     return dict(json.loads(read_bounded(path))) if path.exists() else {}
 
 
-def with_uncertainty(file: CaseFile, *terms: str, explanation: str | None) -> str:
+def with_uncertainty(file: CaseFile, *terms: str, folder: Path) -> str:
     """A case's comment with the terms that its uncertainty is the largest of; idempotent.
 
     Args:
         file: The case; what follows :data:`MARK` in its comment is written anew.
         terms: Two or more, each with its unit and where it is from.
-        explanation: Why the case is far from its published value, or None.
+        folder: Data folder, whose explanation of the published value is put behind them.
     """
     largest = "larger" if len(terms) == len("ab") else "largest"
     listed = f"{', '.join(terms[:-1])} and {terms[-1]}"
     own = file.comment.split(MARK, maxsplit=1)[0].strip()
     sentences = [own, f"{MARK} the {largest} of {listed}."]
+    explanation = explanations(folder).get(file.id)
     if explanation:
         sentences.append(f"On the published value: {explanation}")
     if file.theory.hubbard_u_ev:
